@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A passed PCI function: the guest's view of a bound VFIO device. Configuration space by table
+ * (passed, shaped, emulated, hidden), BARs as memory slots with trapped pages around the MSI-X
+ * table and PBA, INTx/MSI/MSI-X from VFIO eventfds to KVM irqfds. The main thread creates and
+ * destroys it; in between it is used under the loop's lock.
+ */
+#pragma once
+
+#include <base/types.h>
+#include <core/irq.h>
+#include <core/loop.h>
+#include <core/memory.h>
+#include <devices/pci.h>
+#include <host/vfio.h>
+
+struct vfio_function;
+
+/* What a function leans on; all outlive it. */
+struct vfio_function_config {
+	struct vfio_device *dev; /* bound and attached */
+	struct pci_root *root;
+	struct memory *memory;
+	struct irq_router *irq;
+	struct loop *loop;
+	unsigned devfn; /* where the guest sees it */
+};
+
+/*
+ * Read the device's regions, interrupts and configuration space, reset it, and put the function on
+ * the root. -errno with the reason recorded, nothing left behind.
+ */
+int vfio_function_create(const struct vfio_function_config *config,
+			 struct vfio_function **ret) _must_check_;
+
+/* Off the root, interrupts off, BARs unmapped, device reset. NULL is harmless. */
+void vfio_function_destroy(struct vfio_function *fn);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The one door to the kernel for KVM, VFIO and iommufd. Every ioctl of the program passes here, so
+ * that there is one place that retries EINTR and one place that can narrate (`thru run --explain`).
+ */
+#pragma once
+
+#include <base/types.h>
+
+/*
+ * ioctl(2) with EINTR retried. `name` is the request's name in the kernel's headers. Returns the
+ * call's non-negative result or -errno. Records nothing: the caller knows what it means.
+ */
+int host_ioctl(int fd, unsigned long request, void *arg, const char *name) _must_check_;
+
+#define HOST_IOCTL(fd, request, arg) host_ioctl(fd, request, (void *)(arg), #request)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VFIO device cdevs, one function per call (Documentation/driver-api/vfio.rst, include/uapi/linux/
+ * vfio.h). All return 0 or -errno; the reason is recorded where this floor knows it, always naming
+ * the device by `name`. Unit tests link a fake of this header instead (tests/unit/fake-vfio.c).
+ */
+#pragma once
+
+#include <base/types.h>
+#include <linux/vfio.h>
+
+/* A bound device: what every call below needs. fd -1 means none. */
+struct vfio_device {
+	char name[32];   /* "0000:00:02.0", or the path or number it was given by */
+	int fd;          /* the cdev */
+	uint32_t devid;  /* iommufd object, from the bind */
+	bool bound;
+	bool attached;
+};
+
+/*
+ * VFIO_DEVICE_BIND_IOMMUFD (resets the device), VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+ * VFIO_DEVICE_DETACH_IOMMUFD_PT. An unbind happens when the cdev is closed.
+ */
+int vfio_device_bind(struct vfio_device *dev, int iommufd) _must_check_;
+int vfio_device_attach(struct vfio_device *dev, uint32_t ioas) _must_check_;
+int vfio_device_detach(struct vfio_device *dev);
+
+/* VFIO_DEVICE_GET_INFO, VFIO_DEVICE_GET_IRQ_INFO. */
+int vfio_device_info(const struct vfio_device *dev, struct vfio_device_info *ret) _must_check_;
+int vfio_irq_info(const struct vfio_device *dev, unsigned index,
+		  struct vfio_irq_info *ret) _must_check_;
+
+/*
+ * VFIO_DEVICE_GET_REGION_INFO. The spans that may be mapped come from
+ * VFIO_REGION_INFO_CAP_SPARSE_MMAP, or are the whole region when it is mappable and has no such
+ * capability. *n_mmaps is the room in `mmaps` on entry. A region that the device does not have has
+ * size 0.
+ */
+int vfio_region_info(const struct vfio_device *dev, unsigned index, struct vfio_region_info *ret,
+		     struct range *mmaps, unsigned *n_mmaps) _must_check_;
+
+/*
+ * pread/pwrite on a region (offset is vfio_region_info.offset + offset in it); 1, 2, 4 or 8 bytes
+ * little-endian. -errno is returned and nothing recorded: a device that vanished answers -EIO.
+ */
+int vfio_region_read(const struct vfio_device *dev, uint64_t at, void *buf, unsigned len);
+int vfio_region_write(const struct vfio_device *dev, uint64_t at, const void *buf, unsigned len);
+
+/* mmap(2) of a region's span, at an address with the same offset into `align` as `gpa_hint`. */
+int vfio_region_mmap(const struct vfio_device *dev, uint64_t at, uint64_t size, uint64_t align,
+		     void **ret_hva) _must_check_;
+void vfio_region_munmap(void *hva, uint64_t size);
+
+/*
+ * VFIO_DEVICE_SET_IRQS. Trigger: eventfds for `count` vectors from `start` (an fd of -1 removes
+ * that one; NULL fds with count > 0 removes them all, count 0 disables the index). Unmask: the
+ * eventfd that unmasks INTx (resample). mask/unmask act at once.
+ */
+int vfio_irq_set_trigger(const struct vfio_device *dev, unsigned index, unsigned start,
+			 unsigned count, const int32_t *fds) _must_check_;
+int vfio_irq_set_unmask_fd(const struct vfio_device *dev, unsigned index, int fd) _must_check_;
+int vfio_irq_disable(const struct vfio_device *dev, unsigned index);
+
+/* VFIO_DEVICE_RESET: the function's own reset. -ENOTTY (not recorded) when it has none. */
+int vfio_device_reset(const struct vfio_device *dev);
