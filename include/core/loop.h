@@ -38,15 +38,17 @@ struct loop {
 	int epoll_fd;
 	int wake_fd;
 	pthread_mutex_t lock;
-	enum vm_event event; /* under lock-free atomics; read after loop_run() */
+	enum vm_event event; /* the heaviest posted so far; atomic */
 	int event_value;
-	bool dispatching;
 };
 
 int loop_init(struct loop *loop) _must_check_;
 void loop_deinit(struct loop *loop);
 
-/* Watch source->fd for `events` (EPOLLIN, EPOLLOUT). loop_change() alters them (0 pauses). */
+/*
+ * Watch source->fd for `events` (EPOLLIN, EPOLLOUT). loop_change() alters them (0 pauses; an error
+ * or hang-up is told all the same). -errno, unrecorded: -EPERM for a regular file.
+ */
 int loop_add(struct loop *loop, struct loop_source *source, uint32_t events) _must_check_;
 void loop_change(struct loop *loop, struct loop_source *source, uint32_t events);
 void loop_remove(struct loop *loop, struct loop_source *source);

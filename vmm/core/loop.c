@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The event loop, and the lock. Sources may be removed from inside any handler: events already
+ * fetched for a removed source are dropped by fetching one event at a time.
+ */
+#include <core/loop.h>
+
+#include <base/error.h>
+#include <base/fd.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+int loop_init(struct loop *loop)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
+	int r;
+
+	memset(loop, 0, sizeof(*loop));
+	loop->epoll_fd = loop->wake_fd = -1;
+	pthread_mutex_init(&loop->lock, NULL);
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll_fd < 0)
+		return fail(STATUS_HOST, errno, "epoll: %s", strerror(errno));
+	r = fd_event(&loop->wake_fd);
+	if (r)
+		return r;
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &ev) < 0)
+		return fail(STATUS_HOST, errno, "epoll: %s", strerror(errno));
+	return 0;
+}
+
+void loop_deinit(struct loop *loop)
+{
+	fd_close(&loop->epoll_fd);
+	fd_close(&loop->wake_fd);
+	pthread_mutex_destroy(&loop->lock);
+}
+
+int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = source };
+
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, source->fd, &ev) < 0)
+		return -errno;
+	return 0;
+}
+
+void loop_change(struct loop *loop, struct loop_source *source, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = source };
+
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &ev);
+}
+
+void loop_remove(struct loop *loop, struct loop_source *source)
+{
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+}
+
+static void dispatch_one(struct loop *loop)
+{
+	struct epoll_event ev;
+	struct loop_source *source;
+
+	loop_lock(loop);
+	/* Again, under the lock and without waiting: what was ready may have been removed. */
+	if (epoll_wait(loop->epoll_fd, &ev, 1, 0) == 1) {
+		source = ev.data.ptr;
+		if (source)
+			source->handler(source, ev.events);
+		else
+			fd_event_take(loop->wake_fd);
+	}
+	loop_unlock(loop);
+}
+
+enum vm_event loop_run(struct loop *loop, int *ret_value)
+{
+	struct epoll_event ev;
+	enum vm_event event;
+
+	while (!(event = __atomic_load_n(&loop->event, __ATOMIC_ACQUIRE))) {
+		if (epoll_wait(loop->epoll_fd, &ev, 1, -1) > 0)
+			dispatch_one(loop);
+	}
+	loop_lock(loop);
+	event = loop->event;
+	*ret_value = loop->event_value;
+	loop->event = VM_EVENT_NONE;
+	loop_unlock(loop);
+	return event;
+}
+
+void loop_post(struct loop *loop, enum vm_event event, int value)
+{
+	static pthread_mutex_t posting = PTHREAD_MUTEX_INITIALIZER;
+
+	/* The loop's own lock may be held here, so posts are ordered by one of their own. */
+	pthread_mutex_lock(&posting);
+	if (event > loop->event) {
+		loop->event_value = value;
+		__atomic_store_n(&loop->event, event, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&posting);
+	fd_event_signal(loop->wake_fd);
+}
+
+void loop_lock(struct loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+}
+
+void loop_unlock(struct loop *loop)
+{
+	pthread_mutex_unlock(&loop->lock);
+}

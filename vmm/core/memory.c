@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest RAM as one sealed memfd, mapped once, and the numbering of KVM memory slots. The seals keep
+ * anyone with the descriptor (iommufd, a vhost-user process) from shrinking it under the guest,
+ * which would turn its next access into SIGBUS (memfd_create(2), fcntl(2) F_ADD_SEALS).
+ */
+#include <core/memory.h>
+
+#include <base/error.h>
+#include <base/fd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <host/kvm.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int map_ram(struct memory *mem)
+{
+	void *hva;
+
+	mem->memfd = memfd_create("guest-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (mem->memfd < 0)
+		return fail(STATUS_HOST, errno, "guest memory: memfd_create: %s", strerror(errno));
+	if (ftruncate(mem->memfd, (off_t)mem->size) < 0 ||
+	    fcntl(mem->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return fail(STATUS_HOST, errno, "guest memory of %llu MiB: %s; ask for less (--mem)",
+			    (unsigned long long)(mem->size >> 20), strerror(errno));
+	hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, mem->memfd,
+		   0);
+	if (hva == MAP_FAILED)
+		return fail(STATUS_HOST, errno, "guest memory of %llu MiB: %s; ask for less (--mem)",
+			    (unsigned long long)(mem->size >> 20), strerror(errno));
+	mem->hva = hva;
+	/* A core dump of thru is not for the guest's secrets, and a fork never needs its RAM. */
+	madvise(hva, mem->size, MADV_DONTDUMP);
+	madvise(hva, mem->size, MADV_DONTFORK);
+	return 0;
+}
+
+static unsigned slot_take(struct memory *mem)
+{
+	for (unsigned slot = 0; slot < mem->slot_limit; slot++) {
+		if (mem->slots[slot / 64] & BIT64(slot % 64))
+			continue;
+		mem->slots[slot / 64] |= BIT64(slot % 64);
+		return slot;
+	}
+	return mem->slot_limit;
+}
+
+static void slot_give(struct memory *mem, unsigned slot)
+{
+	mem->slots[slot / 64] &= ~BIT64(slot % 64);
+}
+
+int memory_init(struct memory *mem, int vm_fd, const struct range *regions, unsigned n)
+{
+	unsigned limit = MEMORY_SLOT_MAX, slot;
+	uint64_t offset = 0;
+	int r;
+
+	memset(mem, 0, sizeof(*mem));
+	mem->vm_fd = vm_fd;
+	mem->memfd = -1;
+	if (vm_fd >= 0)
+		limit = (unsigned)kvm_check(vm_fd, KVM_CAP_NR_MEMSLOTS);
+	mem->slot_limit = MIN(limit, (unsigned)MEMORY_SLOT_MAX);
+	for (unsigned i = 0; i < n; i++)
+		mem->size += regions[i].size;
+	r = map_ram(mem);
+	for (unsigned i = 0; !r && i < n; i++) {
+		mem->ram[i] = (struct ram_region){
+			.base = regions[i].base,
+			.size = regions[i].size,
+			.offset = offset,
+			.hva = mem->hva + offset,
+		};
+		offset += regions[i].size;
+		mem->n_ram++;
+		r = memory_slot_add(mem, regions[i].base, regions[i].size, mem->ram[i].hva, 0, &slot);
+	}
+	if (r)
+		memory_deinit(mem);
+	return r;
+}
+
+void memory_deinit(struct memory *mem)
+{
+	if (mem->hva)
+		munmap(mem->hva, mem->size);
+	fd_close(&mem->memfd);
+	mem->hva = NULL;
+	mem->n_ram = 0;
+}
+
+void *memory_at(const struct memory *mem, gpa_t gpa, uint64_t len)
+{
+	for (unsigned i = 0; i < mem->n_ram; i++) {
+		const struct ram_region *ram = &mem->ram[i];
+
+		if (range_holds((struct range){ ram->base, ram->size }, gpa, len))
+			return ram->hva + (gpa - ram->base);
+	}
+	return NULL;
+}
+
+int memory_slot_add(struct memory *mem, gpa_t gpa, uint64_t size, void *hva, unsigned flags,
+		    unsigned *ret_slot)
+{
+	unsigned slot = slot_take(mem);
+	int r;
+
+	if (slot == mem->slot_limit)
+		return fail(STATUS_HOST, ENOSPC, "KVM: all %u memory slots are in use",
+			    mem->slot_limit);
+	if (mem->vm_fd >= 0) {
+		r = kvm_set_memory(mem->vm_fd, slot, flags, gpa, size, hva);
+		if (r) {
+			slot_give(mem, slot);
+			return r;
+		}
+	}
+	*ret_slot = slot;
+	return 0;
+}
+
+void memory_slot_remove(struct memory *mem, unsigned slot)
+{
+	/* Removing what KVM has is never refused; the slot's address and pages are not looked at. */
+	if (mem->vm_fd >= 0 && kvm_set_memory(mem->vm_fd, slot, 0, 0, 0, NULL))
+		return;
+	slot_give(mem, slot);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * KVM, one function per call (Documentation/virt/kvm/api.rst).
+ */
+#include <host/kvm.h>
+
+#include <base/error.h>
+#include <base/fd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <host/call.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int refused(const char *name, int err)
+{
+	return fail(STATUS_FAILURE, -err, "KVM: %s failed: %s", name, strerror(-err));
+}
+
+/* A call whose only answer is "done" or a refusal worth telling. */
+static int call(int fd, unsigned long request, void *arg, const char *name)
+{
+	int r = host_ioctl(fd, request, arg, name);
+
+	return r < 0 ? refused(name, r) : 0;
+}
+#define CALL(fd, request, arg) call(fd, request, (void *)(arg), #request)
+
+int kvm_open(int *ret_fd)
+{
+	_cleanup_fd_ int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int version;
+
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		return fail(STATUS_HOST, errno,
+			    "/dev/kvm: permission denied; add this user to the group of /dev/kvm "
+			    "(usermod -aG kvm USER), or run as root");
+	if (fd < 0)
+		return fail(STATUS_HOST, errno,
+			    "/dev/kvm: %s; enable virtualisation (VT-x, SVM) in the firmware and "
+			    "load the kernel's module (modprobe kvm_intel or kvm_amd)",
+			    strerror(errno));
+	version = HOST_IOCTL(fd, KVM_GET_API_VERSION, 0);
+	if (version != KVM_API_VERSION)
+		return fail(STATUS_HOST, ENOTSUP, "/dev/kvm: API version %d, thru needs %d", version,
+			    KVM_API_VERSION);
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+int kvm_check(int fd, unsigned cap)
+{
+	int r = HOST_IOCTL(fd, KVM_CHECK_EXTENSION, (unsigned long)cap);
+
+	return r < 0 ? 0 : r;
+}
+
+int kvm_vm_create(int kvm_fd, unsigned long type, int *ret_vm)
+{
+	int r = HOST_IOCTL(kvm_fd, KVM_CREATE_VM, type);
+
+	if (r == -EBUSY)
+		return fail(STATUS_HOST, EBUSY,
+			    "/dev/kvm: another hypervisor uses the processor's virtualisation; "
+			    "stop it (VirtualBox, VMware) and try again");
+	if (r < 0)
+		return refused("KVM_CREATE_VM", r);
+	*ret_vm = r;
+	return 0;
+}
+
+int kvm_enable_cap(int fd, unsigned cap, uint64_t arg0)
+{
+	struct kvm_enable_cap arg = { .cap = cap, .args = { arg0 } };
+
+	return CALL(fd, KVM_ENABLE_CAP, &arg);
+}
+
+int kvm_set_memory(int vm, unsigned slot, unsigned flags, gpa_t gpa, uint64_t size, void *hva)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.flags = flags,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)hva,
+	};
+	int r = HOST_IOCTL(vm, KVM_SET_USER_MEMORY_REGION, &region);
+
+	if (r < 0)
+		return fail(STATUS_FAILURE, -r,
+			    "KVM: memory slot %u of %#llx bytes at %#llx was refused: %s", slot,
+			    (unsigned long long)size, (unsigned long long)gpa, strerror(-r));
+	return 0;
+}
+
+int kvm_irqfd(int vm, unsigned gsi, int fd, int resample_fd)
+{
+	struct kvm_irqfd arg = {
+		.fd = (uint32_t)fd,
+		.gsi = gsi,
+		.flags = resample_fd >= 0 ? KVM_IRQFD_FLAG_RESAMPLE : 0,
+		.resamplefd = resample_fd >= 0 ? (uint32_t)resample_fd : 0,
+	};
+
+	return CALL(vm, KVM_IRQFD, &arg);
+}
+
+int kvm_irqfd_remove(int vm, unsigned gsi, int fd)
+{
+	struct kvm_irqfd arg = {
+		.fd = (uint32_t)fd,
+		.gsi = gsi,
+		.flags = KVM_IRQFD_FLAG_DEASSIGN,
+	};
+
+	return HOST_IOCTL(vm, KVM_IRQFD, &arg);
+}
+
+int kvm_set_gsi_routing(int vm, struct kvm_irq_routing *table)
+{
+	return CALL(vm, KVM_SET_GSI_ROUTING, table);
+}
+
+int kvm_irq_line(int vm, uint32_t irq, bool level)
+{
+	struct kvm_irq_level arg = { .irq = irq, .level = level };
+
+	return CALL(vm, KVM_IRQ_LINE, &arg);
+}
+
+int kvm_device_create(int vm, unsigned type, int *ret_fd)
+{
+	struct kvm_create_device arg = { .type = type };
+	int r = HOST_IOCTL(vm, KVM_CREATE_DEVICE, &arg);
+
+	if (r == -ENODEV && type == KVM_DEV_TYPE_VFIO)
+		return fail(STATUS_HOST, ENODEV,
+			    "KVM: this kernel has no kvm-vfio device; it lacks CONFIG_KVM_VFIO");
+	if (r < 0)
+		return refused("KVM_CREATE_DEVICE", r);
+	*ret_fd = (int)arg.fd;
+	return 0;
+}
+
+int kvm_device_set(int fd, unsigned group, uint64_t attr, void *value)
+{
+	struct kvm_device_attr arg = {
+		.group = group,
+		.attr = attr,
+		.addr = (uintptr_t)value,
+	};
+
+	return CALL(fd, KVM_SET_DEVICE_ATTR, &arg);
+}
+
+int kvm_vfio_file_add(int kvm_vfio, int vfio_fd)
+{
+	int32_t fd = vfio_fd;
+
+	return kvm_device_set(kvm_vfio, KVM_DEV_VFIO_FILE, KVM_DEV_VFIO_FILE_ADD, &fd);
+}
+
+int kvm_vfio_file_remove(int kvm_vfio, int vfio_fd)
+{
+	int32_t fd = vfio_fd;
+	struct kvm_device_attr arg = {
+		.group = KVM_DEV_VFIO_FILE,
+		.attr = KVM_DEV_VFIO_FILE_DEL,
+		.addr = (uintptr_t)&fd,
+	};
+
+	return HOST_IOCTL(kvm_vfio, KVM_SET_DEVICE_ATTR, &arg);
+}
+
+int kvm_vcpu_create(int kvm_fd, int vm, unsigned id, int *ret_fd, struct kvm_run **ret_run,
+		    size_t *ret_run_size)
+{
+	int size = HOST_IOCTL(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	_cleanup_fd_ int fd = -1;
+	void *run;
+
+	if (size < 0)
+		return refused("KVM_GET_VCPU_MMAP_SIZE", size);
+	fd = HOST_IOCTL(vm, KVM_CREATE_VCPU, (unsigned long)id);
+	if (fd < 0)
+		return refused("KVM_CREATE_VCPU", fd);
+	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (run == MAP_FAILED)
+		return refused("mmap of struct kvm_run", -errno);
+	*ret_fd = fd;
+	*ret_run = run;
+	*ret_run_size = (size_t)size;
+	fd = -1;
+	return 0;
+}
