@@ -59,5 +59,8 @@ enum vm_event loop_run(struct loop *loop, int *ret_value);
 /* Post an event from any thread, with or without the lock, also from a handler. */
 void loop_post(struct loop *loop, enum vm_event event, int value);
 
+/* Drop a posted event lighter than `keep`: what a machine said that is no more. */
+void loop_forget(struct loop *loop, enum vm_event keep);
+
 void loop_lock(struct loop *loop);
 void loop_unlock(struct loop *loop);

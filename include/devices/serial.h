@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * 16550A UART (National Semiconductor PC16550D data sheet) between the guest and two file
- * descriptors. Input waits in the descriptor until the FIFO has room; output that the descriptor
- * does not take waits in the transmit FIFO, and the guest waits as it would for a slow line.
+ * descriptors. Input waits in the descriptor until the guest listens and its FIFO has room; output
+ * that the descriptor does not take waits here, and the guest waits as it would for a slow line.
  */
 #pragma once
 
@@ -12,13 +12,16 @@
 
 #define SERIAL_REGISTERS 8
 #define SERIAL_FIFO      16
+#define SERIAL_STAGE     256 /* bytes between a FIFO and its descriptor, each way */
 
 struct serial_config {
 	int in_fd;  /* -1: no input */
-	int out_fd; /* -1: output is thrown away */
+	int out_fd; /* -1: output is thrown away; else non-blocking, or a regular file */
+	const char *out_name; /* for messages: "standard output", a path; NULL: not known */
 	/*
 	 * Sees input before the guest does and may shorten it (a terminal's escape key). Returns
-	 * the bytes left. NULL: none.
+	 * the bytes left. With a filter input is always read, so that the escape works whatever
+	 * the guest does; what the guest does not take beyond SERIAL_STAGE is then lost. NULL: none.
 	 */
 	size_t (*filter)(void *ctx, uint8_t *bytes, size_t len);
 	void *filter_ctx;
@@ -29,18 +32,27 @@ struct serial {
 	struct serial_config config;
 	struct loop *loop;
 	struct irq_line irq;
-	struct loop_source in, out;
-	bool in_watched, out_watched; /* on the loop at all */
-	uint8_t ier, lcr, mcr, lsr, scr, fcr, dll, dlm;
+	struct loop_source in, out, timer;
+	bool in_watched, out_watched, timer_watched; /* on the loop at all */
+	bool in_pollable;                            /* regular files and /dev/null are not */
+	bool in_end;                                 /* no more input will come */
+	bool out_blocked;                            /* the descriptor takes no more for now */
+	bool out_lost;                               /* it failed: output is thrown away */
+	bool timer_armed;
+	uint8_t ier, lcr, mcr, lsr, msr, scr, fcr, dll, dlm;
 	bool thre_pending;
-	uint8_t rx[SERIAL_FIFO], tx[SERIAL_FIFO];
-	unsigned rx_head, rx_n, tx_head, tx_n;
+	bool irq_level;
+	unsigned lsr_polls; /* reads of LSR in a row */
+	uint8_t rx[SERIAL_FIFO];
+	unsigned rx_head, rx_n;
+	uint8_t in_stage[SERIAL_STAGE], out_stage[SERIAL_STAGE];
+	unsigned in_head, in_n, out_n;
 };
 
 int serial_init(struct serial *serial, const struct serial_config *config, struct loop *loop,
 		struct irq_line irq) _must_check_;
 
-/* Writes what the FIFO still holds, then lets go of the descriptors (they stay the caller's). */
+/* Writes what is still held, then lets go of the descriptors (they stay the caller's). */
 void serial_deinit(struct serial *serial);
 
 /* bus_handler; ctx is the struct serial. */

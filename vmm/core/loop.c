@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+/* Orders posts. The loop's own lock will not do: a poster may hold it already, or not. */
+static pthread_mutex_t posting = PTHREAD_MUTEX_INITIALIZER;
+
 int loop_init(struct loop *loop)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
@@ -84,19 +87,24 @@ enum vm_event loop_run(struct loop *loop, int *ret_value)
 		if (epoll_wait(loop->epoll_fd, &ev, 1, -1) > 0)
 			dispatch_one(loop);
 	}
-	loop_lock(loop);
+	pthread_mutex_lock(&posting);
 	event = loop->event;
 	*ret_value = loop->event_value;
 	loop->event = VM_EVENT_NONE;
-	loop_unlock(loop);
+	pthread_mutex_unlock(&posting);
 	return event;
+}
+
+void loop_forget(struct loop *loop, enum vm_event keep)
+{
+	pthread_mutex_lock(&posting);
+	if (loop->event < keep)
+		loop->event = VM_EVENT_NONE;
+	pthread_mutex_unlock(&posting);
 }
 
 void loop_post(struct loop *loop, enum vm_event event, int value)
 {
-	static pthread_mutex_t posting = PTHREAD_MUTEX_INITIALIZER;
-
-	/* The loop's own lock may be held here, so posts are ordered by one of their own. */
 	pthread_mutex_lock(&posting);
 	if (event > loop->event) {
 		loop->event_value = value;

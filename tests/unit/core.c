@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "test.h"
+
+#include <base/bytes.h>
+#include <base/fd.h>
+#include <core/bus.h>
+#include <core/irq.h>
+#include <core/loop.h>
+#include <core/memory.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static uint64_t seen_offset;
+static unsigned seen_len, seen_n;
+
+static void record(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
+{
+	seen_offset = offset;
+	seen_len = len;
+	seen_n++;
+	if (!is_write)
+		store_le(data, len, (uintptr_t)ctx);
+}
+
+static struct bus_region region(uint64_t base, uint64_t size, uintptr_t id)
+{
+	return (struct bus_region){ .base = base, .size = size, .handler = record, .ctx = (void *)id };
+}
+
+static void bus_routes(void)
+{
+	struct bus bus = { 0 };
+	struct bus_region a = region(0x1000, 0x100, 0xa), b = region(0x1100, 0x100, 0xb);
+	uint8_t data[8];
+
+	CHECK_EQ(bus_add(&bus, &b), 0);
+	CHECK_EQ(bus_add(&bus, &a), 0);
+	CHECK(bus_access(&bus, 0x10fc, data, 4, false));
+	CHECK_EQ(load_le32(data), 0xa);
+	CHECK_EQ(seen_offset, 0xfc);
+	CHECK(bus_access(&bus, 0x1100, data, 1, false));
+	CHECK_EQ(data[0], 0xb);
+}
+
+static void bus_unclaimed_is_all_ones(void)
+{
+	struct bus bus = { 0 };
+	struct bus_region a = region(0x1000, 0x100, 0xa);
+	uint8_t data[8] = { 0 };
+
+	CHECK_EQ(bus_add(&bus, &a), 0);
+	seen_n = 0;
+	CHECK(!bus_access(&bus, 0xfff, data, 1, false));
+	CHECK_EQ(data[0], 0xff);
+	CHECK(!bus_access(&bus, 0x10fd, data, 4, false)); /* half in, half out */
+	CHECK_EQ(load_le32(data), 0xffffffff);
+	CHECK(!bus_access(&bus, 0xffc, data, 8, false));
+	CHECK(!bus_access(&bus, UINT64_MAX, data, 8, true));
+	CHECK_EQ(seen_n, 0);
+}
+
+static void bus_refuses_overlap(void)
+{
+	struct bus bus = { 0 };
+	struct bus_region a = region(0x1000, 0x100, 0), b = region(0x10ff, 1, 0),
+			  c = region(0xf00, 0x101, 0), top = region(UINT64_MAX, 1, 0);
+
+	CHECK_EQ(bus_add(&bus, &a), 0);
+	CHECK_EQ(bus_add(&bus, &b), -EEXIST);
+	CHECK_EQ(bus_add(&bus, &c), -EEXIST);
+	CHECK_EQ(bus_add(&bus, &top), 0);
+	bus_remove(&bus, &a);
+	bus_remove(&bus, &a);
+	CHECK_EQ(bus_add(&bus, &b), 0);
+	CHECK_EQ(bus.n, 2);
+}
+
+static void bus_is_bounded(void)
+{
+	static struct bus bus;
+	static struct bus_region many[BUS_REGION_MAX + 1];
+
+	for (unsigned i = 0; i < BUS_REGION_MAX; i++) {
+		many[i] = region(i * 16, 16, i);
+		CHECK_EQ(bus_add(&bus, &many[i]), 0);
+	}
+	many[BUS_REGION_MAX] = region(1 << 20, 16, 0);
+	CHECK_EQ(bus_add(&bus, &many[BUS_REGION_MAX]), -ENOSPC);
+}
+
+static void memory_finds_ram(void)
+{
+	struct range ranges[] = { { 0, MIB(2) }, { GIB(4), MIB(1) } };
+	struct memory mem;
+
+	CHECK_EQ(memory_init(&mem, -1, ranges, 2), 0);
+	CHECK(memory_at(&mem, 0, MIB(2)) == mem.hva);
+	CHECK(memory_at(&mem, GIB(4), 1) == mem.hva + MIB(2));
+	CHECK(!memory_at(&mem, MIB(2), 1));
+	CHECK(!memory_at(&mem, MIB(2) - 1, 2));
+	CHECK(!memory_at(&mem, GIB(4) + MIB(1) - 1, UINT64_MAX));
+	CHECK(!memory_at(&mem, UINT64_MAX, 2));
+	memory_deinit(&mem);
+}
+
+static void memory_is_sealed(void)
+{
+	struct range ranges[] = { { 0, MIB(2) } };
+	struct memory mem;
+
+	CHECK_EQ(memory_init(&mem, -1, ranges, 1), 0);
+	CHECK(ftruncate(mem.memfd, 0) < 0);
+	CHECK(ftruncate(mem.memfd, (off_t)MIB(4)) < 0);
+	memory_deinit(&mem);
+	CHECK_EQ(mem.memfd, -1);
+}
+
+static void memory_slots_are_reused(void)
+{
+	struct range ranges[] = { { 0, MIB(2) } };
+	struct memory mem;
+	unsigned slot, again;
+
+	CHECK_EQ(memory_init(&mem, -1, ranges, 1), 0);
+	CHECK_EQ(memory_slot_add(&mem, GIB(1), 4096, mem.hva, 0, &slot), 0);
+	CHECK_EQ(slot, 1);
+	memory_slot_remove(&mem, slot);
+	CHECK_EQ(memory_slot_add(&mem, GIB(2), 4096, mem.hva, 0, &again), 0);
+	CHECK_EQ(again, slot);
+	for (unsigned i = 2; i < mem.slot_limit; i++)
+		CHECK_EQ(memory_slot_add(&mem, GIB(i + 3), 4096, mem.hva, 0, &slot), 0);
+	CHECK_EQ(memory_slot_add(&mem, GIB(1), 4096, mem.hva, 0, &slot), -ENOSPC);
+	CHECK_ERROR("memory slots");
+	memory_deinit(&mem);
+}
+
+static void irq_routes(void)
+{
+	struct irq_router irq;
+	unsigned a, b;
+
+	CHECK_EQ(irq_router_init(&irq, -1, 24), 0);
+	CHECK_EQ(irq_pin_route(&irq, 4, 2, 4), 0);
+	CHECK(irq_pin_route(&irq, 24, 2, 4) < 0);
+	CHECK_ERROR("not a pin");
+	CHECK_EQ(irq_msi_alloc(&irq, &a), 0);
+	CHECK_EQ(irq_msi_alloc(&irq, &b), 0);
+	CHECK_EQ(a, 24);
+	CHECK_EQ(b, 25);
+	CHECK_EQ(irq_msi_set(&irq, a, 0xfee00000, 0x41, 0x10), 0);
+	CHECK_EQ(irq_msi_set(&irq, b, 0xfee01000, 0x42, 0x10), 0);
+	CHECK_EQ(irq.table->nr, 3);
+	CHECK_EQ(irq_commit(&irq), 0);
+	CHECK(!irq.dirty);
+	CHECK_EQ(irq_msi_set(&irq, b, 0xfee01000, 0x42, 0x10), 0);
+	CHECK(!irq.dirty); /* nothing changed */
+	CHECK_EQ(irq_msi_set(&irq, b, 0xfee01000, 0x43, 0x10), 0);
+	CHECK(irq.dirty);
+	irq_msi_free(&irq, a);
+	CHECK_EQ(irq.table->nr, 2);
+	CHECK_EQ(irq.table->entries[1].gsi, b);
+	CHECK_EQ(irq.table->entries[1].u.msi.data, 0x43);
+	irq_router_deinit(&irq);
+}
+
+static void irq_gsis_run_out(void)
+{
+	struct irq_router irq;
+	unsigned gsi;
+
+	CHECK_EQ(irq_router_init(&irq, -1, 24), 0);
+	for (unsigned i = 24; i < IRQ_GSI_MAX; i++) {
+		CHECK_EQ(irq_msi_alloc(&irq, &gsi), 0);
+		CHECK_EQ(irq_msi_set(&irq, gsi, 0xfee00000, i, 0), 0);
+	}
+	CHECK_EQ(irq_msi_alloc(&irq, &gsi), -ENOSPC);
+	CHECK_ERROR("in use");
+	irq_router_deinit(&irq);
+}
+
+struct probe {
+	struct loop *loop;
+	struct loop_source source;
+	unsigned calls;
+};
+
+static void on_probe(struct loop_source *source, uint32_t events)
+{
+	struct probe *p = container_of(source, struct probe, source);
+
+	(void)events;
+	fd_event_take(source->fd);
+	p->calls++;
+	if (p->calls == 2)
+		loop_post(p->loop, VM_EVENT_POWEROFF, 0);
+	else
+		fd_event_signal(source->fd);
+}
+
+static void loop_dispatches(void)
+{
+	struct loop loop;
+	struct probe p = { .loop = &loop, .source = { .fd = -1, .handler = on_probe } };
+	int value;
+
+	CHECK_EQ(loop_init(&loop), 0);
+	CHECK_EQ(fd_event(&p.source.fd), 0);
+	CHECK_EQ(loop_add(&loop, &p.source, EPOLLIN), 0);
+	fd_event_signal(p.source.fd);
+	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_POWEROFF);
+	CHECK_EQ(p.calls, 2);
+	loop_remove(&loop, &p.source);
+	fd_close(&p.source.fd);
+	loop_deinit(&loop);
+}
+
+static void *post_signal(void *arg)
+{
+	loop_post(arg, VM_EVENT_SIGNAL, 15);
+	return NULL;
+}
+
+static void heaviest_event_wins(void)
+{
+	struct loop loop;
+	pthread_t thread;
+	int value;
+
+	CHECK_EQ(loop_init(&loop), 0);
+	loop_post(&loop, VM_EVENT_DEVICE_LOST, 1);
+	loop_post(&loop, VM_EVENT_POWEROFF, 2);
+	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_DEVICE_LOST);
+	CHECK_EQ(value, 1);
+	CHECK_EQ(pthread_create(&thread, NULL, post_signal, &loop), 0);
+	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_SIGNAL);
+	CHECK_EQ(value, 15);
+	pthread_join(thread, NULL);
+	loop_deinit(&loop);
+}
+
+static const struct test tests[] = {
+	TEST(bus_routes),
+	TEST(bus_unclaimed_is_all_ones),
+	TEST(bus_refuses_overlap),
+	TEST(bus_is_bounded),
+	TEST(memory_finds_ram),
+	TEST(memory_is_sealed),
+	TEST(memory_slots_are_reused),
+	TEST(irq_routes),
+	TEST(irq_gsis_run_out),
+	TEST(loop_dispatches),
+	TEST(heaviest_event_wins),
+};
+TEST_MAIN(tests)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The vcpu threads. Each runs KVM_RUN, takes the loop's lock for the time of an exit, and never
+ * touches the data path.
+ */
+#pragma once
+
+#include <arch/arch.h>
+#include <pthread.h>
+
+struct vcpu_set {
+	struct board *board;
+	struct vcpu *vcpus;
+	pthread_t *threads;
+	unsigned n;       /* created */
+	unsigned running; /* threads started */
+	bool stop;        /* atomic */
+};
+
+/* Create `n` vcpus on the board and initialise each (arch_vcpu_init). */
+int vcpu_set_init(struct vcpu_set *set, struct board *board, unsigned n) _must_check_;
+
+/* Set boot registers and start the threads. */
+int vcpu_set_run(struct vcpu_set *set) _must_check_;
+
+/* Stop and join the threads; no vcpu runs afterwards. Without the lock held. */
+void vcpu_set_stop(struct vcpu_set *set);
+void vcpu_set_deinit(struct vcpu_set *set);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Verbs beside `run`: argv[0] is the verb's name. 0, or -errno with the reason recorded.
+ */
+#pragma once
+
+int verb_devices(int argc, char **argv);
+int verb_bind(int argc, char **argv);
+int verb_unbind(int argc, char **argv);
