@@ -61,8 +61,8 @@ struct boot_info {
 	gpa_t argument; /* what it is given there: boot_params, hvm_start_info, device tree */
 	bool pvh;       /* x86_64: 32-bit entry of an ELF kernel, not the 64-bit one of a bzImage */
 	struct range initrd;
-	gpa_t rsdp;     /* x86_64: ACPI root pointer, written by arch_fw_write() */
-	gpa_t fdt;      /* aarch64 */
+	gpa_t rsdp; /* x86_64: ACPI root pointer, written by arch_fw_write() */
+	gpa_t fdt;  /* aarch64 */
 };
 
 struct board {

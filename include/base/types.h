@@ -17,11 +17,11 @@ struct range {
 	uint64_t size;
 };
 
-#define _must_check_  __attribute__((warn_unused_result))
+#define _must_check_   __attribute__((warn_unused_result))
 #define _printf_(f, a) __attribute__((format(printf, f, a)))
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
-#define _packed_      __attribute__((packed))
-#define _unused_      __attribute__((unused))
+#define _cleanup_(fn)  __attribute__((cleanup(fn)))
+#define _packed_       __attribute__((packed))
+#define _unused_       __attribute__((unused))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)     ((a) < (b) ? (a) : (b))

@@ -15,7 +15,7 @@ struct irq_router {
 	uint32_t line_base; /* added to a GSI for KVM_IRQ_LINE: 0 on x86_64, see aarch64 */
 	unsigned gsi_limit; /* KVM_CAP_IRQ_ROUTING, at most IRQ_GSI_MAX */
 	unsigned msi_first; /* GSIs below are pins of the irqchip */
-	bool msi_devid;     /* messages carry the requester id (KVM_CAP_MSI_DEVID; the ITS needs it) */
+	bool msi_devid; /* messages carry the requester id (KVM_CAP_MSI_DEVID; the ITS needs it) */
 	struct kvm_irq_routing *table;
 	uint64_t gsis[IRQ_GSI_MAX / 64]; /* MSI GSIs in use */
 	bool dirty;                      /* table differs from what KVM has */

@@ -10,9 +10,9 @@
 #include <base/types.h>
 #include <core/bus.h>
 
-#define PCI_CONFIG_SIZE 4096
-#define PCI_BARS        6
-#define PCI_BAR_ROM     6 /* index of the expansion ROM's BAR */
+#define PCI_CONFIG_SIZE             4096
+#define PCI_BARS                    6
+#define PCI_BAR_ROM                 6 /* index of the expansion ROM's BAR */
 #define PCI_DEVFN(device, function) ((unsigned)((device) << 3 | (function)))
 
 struct pci_root;
@@ -26,7 +26,8 @@ struct pci_function_ops {
 	 * may call pci_config_read() and pci_config_write() for the bytes that it emulates.
 	 */
 	uint32_t (*config_read)(struct pci_function *fn, unsigned offset, unsigned len);
-	void (*config_write)(struct pci_function *fn, unsigned offset, unsigned len, uint32_t value);
+	void (*config_write)(struct pci_function *fn, unsigned offset, unsigned len,
+			     uint32_t value);
 
 	/*
 	 * BAR `index` now decodes at `address` (guest physical, or a port); or it no longer does.

@@ -15,8 +15,8 @@
 #define SERIAL_STAGE     256 /* bytes between a FIFO and its descriptor, each way */
 
 struct serial_config {
-	int in_fd;  /* -1: no input */
-	int out_fd; /* -1: output is thrown away; else non-blocking, or a regular file */
+	int in_fd;            /* -1: no input */
+	int out_fd;           /* -1: output is thrown away; else non-blocking, or a regular file */
 	const char *out_name; /* for messages: "standard output", a path; NULL: not known */
 	/*
 	 * Sees input before the guest does and may shorten it (a terminal's escape key). Returns

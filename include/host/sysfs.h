@@ -21,14 +21,14 @@ const char *bdf_format(struct bdf bdf, char text[BDF_TEXT]);
 struct host_function {
 	struct bdf bdf;
 	uint16_t vendor, device;
-	uint32_t class;          /* 24 bits: class, subclass, programming interface */
-	int group;               /* IOMMU group, -1 when the function has none */
-	char driver[32];         /* "" when not bound */
-	char driver_override[32];/* "" when none */
-	char cdev[32];           /* "vfio0", "" when there is no VFIO device */
+	uint32_t class;           /* 24 bits: class, subclass, programming interface */
+	int group;                /* IOMMU group, -1 when the function has none */
+	char driver[32];          /* "" when not bound */
+	char driver_override[32]; /* "" when none */
+	char cdev[32];            /* "vfio0", "" when there is no VFIO device */
 	uint32_t cdev_major, cdev_minor;
-	char reset[64];          /* as in reset_method: "flr bus pm", "" when there is none */
-	bool is_bridge;          /* header type 1: never passed, harmless in a group */
+	char reset[64]; /* as in reset_method: "flr bus pm", "" when there is none */
+	bool is_bridge; /* header type 1: never passed, harmless in a group */
 };
 
 /* Prefix for "/sys" and "/dev" in this module, for tests; NULL is the real root. */

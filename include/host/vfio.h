@@ -11,9 +11,9 @@
 
 /* A bound device: what every call below needs. fd -1 means none. */
 struct vfio_device {
-	char name[32];   /* "0000:00:02.0", or the path or number it was given by */
-	int fd;          /* the cdev */
-	uint32_t devid;  /* iommufd object, from the bind */
+	char name[32];  /* "0000:00:02.0", or the path or number it was given by */
+	int fd;         /* the cdev */
+	uint32_t devid; /* iommufd object, from the bind */
 	bool bound;
 	bool attached;
 };

@@ -27,7 +27,9 @@ static void record(void *ctx, uint64_t offset, void *data, unsigned len, bool is
 
 static struct bus_region region(uint64_t base, uint64_t size, uintptr_t id)
 {
-	return (struct bus_region){ .base = base, .size = size, .handler = record, .ctx = (void *)id };
+	return (struct bus_region){
+		.base = base, .size = size, .handler = record, .ctx = (void *)id
+	};
 }
 
 static void bus_routes(void)

@@ -27,47 +27,51 @@ struct test {
 static char test_why[512];
 static bool test_failed, test_skipped;
 
-#define TEST(fn) { #fn, fn }
+#define TEST(fn)        \
+	{               \
+#fn, fn \
+	}
 
-#define CHECK(cond)                                                                              \
-	do {                                                                                     \
-		if (!(cond)) {                                                                   \
-			test_failed = true;                                                      \
-			snprintf(test_why, sizeof(test_why), "%s:%d: %s", __FILE__, __LINE__,    \
-				 #cond);                                                         \
-			return;                                                                  \
-		}                                                                                \
+#define CHECK(cond)                                                                           \
+	do {                                                                                  \
+		if (!(cond)) {                                                                \
+			test_failed = true;                                                   \
+			snprintf(test_why, sizeof(test_why), "%s:%d: %s", __FILE__, __LINE__, \
+				 #cond);                                                      \
+			return;                                                               \
+		}                                                                             \
 	} while (0)
 
-#define CHECK_EQ(a, b)                                                                           \
-	do {                                                                                     \
-		uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);                                 \
-		if (a_ != b_) {                                                                  \
-			test_failed = true;                                                      \
-			snprintf(test_why, sizeof(test_why),                                     \
-				 "%s:%d: %s is %#" PRIx64 ", expected %#" PRIx64, __FILE__,      \
-				 __LINE__, #a, a_, b_);                                          \
-			return;                                                                  \
-		}                                                                                \
+#define CHECK_EQ(a, b)                                                                      \
+	do {                                                                                \
+		uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);                            \
+		if (a_ != b_) {                                                             \
+			test_failed = true;                                                 \
+			snprintf(test_why, sizeof(test_why),                                \
+				 "%s:%d: %s is %#" PRIx64 ", expected %#" PRIx64, __FILE__, \
+				 __LINE__, #a, a_, b_);                                     \
+			return;                                                             \
+		}                                                                           \
 	} while (0)
 
 /* The recorded error must contain `text`; it is cleared. */
-#define CHECK_ERROR(text)                                                                        \
-	do {                                                                                     \
-		if (!strstr(error_message(), text)) {                                            \
-			test_failed = true;                                                      \
-			snprintf(test_why, sizeof(test_why), "%s:%d: error \"%.200s\" lacks \"%s\"", \
-				 __FILE__, __LINE__, error_message(), text);                     \
-			return;                                                                  \
-		}                                                                                \
-		error_clear();                                                                   \
+#define CHECK_ERROR(text)                                                                    \
+	do {                                                                                 \
+		if (!strstr(error_message(), text)) {                                        \
+			test_failed = true;                                                  \
+			snprintf(test_why, sizeof(test_why),                                 \
+				 "%s:%d: error \"%.200s\" lacks \"%s\"", __FILE__, __LINE__, \
+				 error_message(), text);                                     \
+			return;                                                              \
+		}                                                                            \
+		error_clear();                                                               \
 	} while (0)
 
-#define SKIP(why)                                                                                \
-	do {                                                                                     \
-		test_skipped = true;                                                             \
-		snprintf(test_why, sizeof(test_why), "%s", why);                                 \
-		return;                                                                          \
+#define SKIP(why)                                                \
+	do {                                                     \
+		test_skipped = true;                             \
+		snprintf(test_why, sizeof(test_why), "%s", why); \
+		return;                                          \
 	} while (0)
 
 static inline int test_main(const struct test *tests, unsigned n)
@@ -93,8 +97,8 @@ static inline int test_main(const struct test *tests, unsigned n)
 	return failed != 0;
 }
 
-#define TEST_MAIN(table)                                                                         \
-	int main(void)                                                                           \
-	{                                                                                        \
-		return test_main(table, ARRAY_SIZE(table));                                      \
+#define TEST_MAIN(table)                                    \
+	int main(void)                                      \
+	{                                                   \
+		return test_main(table, ARRAY_SIZE(table)); \
 	}

@@ -22,10 +22,11 @@ static int check_host(int kvm_fd, const struct board_config *config)
 		return fail(STATUS_HOST, EINVAL, "--cpus %u: KVM on this host allows at most %u",
 			    config->cpus, max);
 	if (!sysinfo(&host) && config->mem_size > (uint64_t)host.totalram * host.mem_unit)
-		return fail(STATUS_HOST, ENOMEM,
-			    "--mem: the guest asks for %llu MiB and this host has %llu MiB; ask for less",
-			    (unsigned long long)(config->mem_size >> 20),
-			    (unsigned long long)((uint64_t)host.totalram * host.mem_unit >> 20));
+		return fail(
+			STATUS_HOST, ENOMEM,
+			"--mem: the guest asks for %llu MiB and this host has %llu MiB; ask for less",
+			(unsigned long long)(config->mem_size >> 20),
+			(unsigned long long)((uint64_t)host.totalram * host.mem_unit >> 20));
 	return 0;
 }
 

@@ -71,8 +71,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "thru: %s\n", error_message());
 	/* Output that could not be written is a failure although the work was done. */
 	if (fflush(stdout) && status == STATUS_OK) {
-		fprintf(stderr, "thru: standard output could not be written; its disk is full or its "
-				"reader is gone\n");
+		fprintf(stderr,
+			"thru: standard output could not be written; its disk is full or its "
+			"reader is gone\n");
 		status = STATUS_OUTPUT;
 	}
 	return status;

@@ -47,7 +47,8 @@ int passthrough_open(struct passthrough *pt, const struct bdf *bdfs, unsigned n)
 
 	*pt = (struct passthrough){ .iommufd = -1, .kvm_vfio = -1 };
 	if (n > PASSTHROUGH_MAX - FIRST_DEVICE)
-		return fail(STATUS_USAGE, E2BIG, "--vfio: at most %d devices fit on the guest's bus",
+		return fail(STATUS_USAGE, E2BIG,
+			    "--vfio: at most %d devices fit on the guest's bus",
 			    PASSTHROUGH_MAX - FIRST_DEVICE);
 	if (n)
 		r = iommufd_open(&pt->iommufd);
@@ -135,7 +136,8 @@ static int check_iovas(struct passthrough *pt, const struct memory *memory)
 	int r = ioas_iova_ranges(pt->iommufd, pt->ioas, reach, &n);
 
 	if (r)
-		return fail(STATUS_HOST, -r, "IOMMU: its reachable address ranges are not to be had: %s",
+		return fail(STATUS_HOST, -r,
+			    "IOMMU: its reachable address ranges are not to be had: %s",
 			    strerror(-r));
 	for (unsigned i = 0; i < memory->n_ram; i++) {
 		const struct ram_region *ram = &memory->ram[i];
@@ -144,11 +146,12 @@ static int check_iovas(struct passthrough *pt, const struct memory *memory)
 		for (unsigned k = 0; k < n; k++)
 			inside |= range_holds(reach[k], ram->base, ram->size);
 		if (!inside)
-			return fail(STATUS_HOST, ERANGE,
-				    "IOMMU: it cannot reach guest memory at %#llx-%#llx; ask for less "
-				    "memory (--mem)",
-				    (unsigned long long)ram->base,
-				    (unsigned long long)(ram->base + ram->size - 1));
+			return fail(
+				STATUS_HOST, ERANGE,
+				"IOMMU: it cannot reach guest memory at %#llx-%#llx; ask for less "
+				"memory (--mem)",
+				(unsigned long long)ram->base,
+				(unsigned long long)(ram->base + ram->size - 1));
 	}
 	return 0;
 }

@@ -39,8 +39,8 @@ static int open_image(const char *what, const char *path, int *ret_fd)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(STATUS_IMAGE, errno, "%s %s: %s; give the path of a readable file", what,
-			    path, strerror(errno));
+		return fail(STATUS_IMAGE, errno, "%s %s: %s; give the path of a readable file",
+			    what, path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return fail(STATUS_IMAGE, EINVAL, "%s %s: not a regular file; give the path of one",
 			    what, path);
@@ -112,9 +112,10 @@ static int open_serial(struct run *run)
 		return 0;
 	default:
 		if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
-			return fail(STATUS_OUTPUT, EBADF,
-				    "standard output is closed; open it, or use --serial file:PATH or "
-				    "--serial none");
+			return fail(
+				STATUS_OUTPUT, EBADF,
+				"standard output is closed; open it, or use --serial file:PATH or "
+				"--serial none");
 		serial->out_fd = STDOUT_FILENO;
 		if (fcntl(STDIN_FILENO, F_GETFD) >= 0)
 			serial->in_fd = STDIN_FILENO;

@@ -129,7 +129,8 @@ static int vcpu_start(struct vcpu_set *set, unsigned index)
 	r = pthread_create(&set->threads[index], NULL, vcpu_main, thread);
 	if (r) {
 		free(thread);
-		return fail(STATUS_HOST, r, "vcpu %u: no thread: %s; raise ulimit -u, or ask for "
+		return fail(STATUS_HOST, r,
+			    "vcpu %u: no thread: %s; raise ulimit -u, or ask for "
 			    "fewer (--cpus)",
 			    index, strerror(r));
 	}

@@ -70,7 +70,8 @@ int fd_event(int *ret_fd)
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	if (fd < 0)
-		return fail(STATUS_HOST, errno, "eventfd: %s; raise the limit of open files (ulimit -n)",
+		return fail(STATUS_HOST, errno,
+			    "eventfd: %s; raise the limit of open files (ulimit -n)",
 			    strerror(errno));
 	*ret_fd = fd;
 	return 0;

@@ -20,10 +20,11 @@ int irq_router_init(struct irq_router *router, int vm_fd, unsigned n_pins)
 	router->msi_first = n_pins;
 	router->gsi_limit = MIN((unsigned)limit, (unsigned)IRQ_GSI_MAX);
 	if (router->gsi_limit < n_pins)
-		return fail(STATUS_HOST, ENOTSUP,
-			    "KVM: %u interrupt routes, the board needs %u; this kernel's KVM cannot "
-			    "run thru",
-			    router->gsi_limit, n_pins);
+		return fail(
+			STATUS_HOST, ENOTSUP,
+			"KVM: %u interrupt routes, the board needs %u; this kernel's KVM cannot "
+			"run thru",
+			router->gsi_limit, n_pins);
 	/* A pin of x86 has two routes, PIC and IOAPIC: leave room for both. */
 	router->table = calloc(1, sizeof(*router->table) +
 					  (IRQ_GSI_MAX + 64) * sizeof(router->table->entries[0]));

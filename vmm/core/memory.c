@@ -24,12 +24,14 @@ static int map_ram(struct memory *mem)
 		return fail(STATUS_HOST, errno, "guest memory: memfd_create: %s", strerror(errno));
 	if (ftruncate(mem->memfd, (off_t)mem->size) < 0 ||
 	    fcntl(mem->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		return fail(STATUS_HOST, errno, "guest memory of %llu MiB: %s; ask for less (--mem)",
+		return fail(STATUS_HOST, errno,
+			    "guest memory of %llu MiB: %s; ask for less (--mem)",
 			    (unsigned long long)(mem->size >> 20), strerror(errno));
 	hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, mem->memfd,
 		   0);
 	if (hva == MAP_FAILED)
-		return fail(STATUS_HOST, errno, "guest memory of %llu MiB: %s; ask for less (--mem)",
+		return fail(STATUS_HOST, errno,
+			    "guest memory of %llu MiB: %s; ask for less (--mem)",
 			    (unsigned long long)(mem->size >> 20), strerror(errno));
 	mem->hva = hva;
 	/* A core dump of thru is not for the guest's secrets, and a fork never needs its RAM. */
@@ -78,7 +80,8 @@ int memory_init(struct memory *mem, int vm_fd, const struct range *regions, unsi
 		};
 		offset += regions[i].size;
 		mem->n_ram++;
-		r = memory_slot_add(mem, regions[i].base, regions[i].size, mem->ram[i].hva, 0, &slot);
+		r = memory_slot_add(mem, regions[i].base, regions[i].size, mem->ram[i].hva, 0,
+				    &slot);
 	}
 	if (r)
 		memory_deinit(mem);
