@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * 16550A UART (National Semiconductor PC16550D data sheet, June 1995; § below are its sections).
+ *
+ * The line is as fast as the descriptors. A transmitted byte leaves at once, so THRE and TEMT are
+ * set again before the guest can look; in truth it waits in a stage until a newline, a full stage
+ * or OUTPUT_DELAY_NS, so that a console line costs one write(2) and not one for each byte. When the
+ * descriptor takes no more, THRE stays clear until all of the stage is gone.
+ * Input is read ahead into another stage and moves into the receive FIFO once the guest listens:
+ * its receive interrupt is enabled, or it polls LSR. A driver's start clears the FIFO, and bytes
+ * that it never asked for would be lost there.
+ *
+ * Left out on purpose: baud rate, word length, parity and framing (stored, without effect), DMA
+ * mode (FCR bit 3), break towards the descriptor. The modem on the other side is always there
+ * (MSR: DCD, DSR, CTS). MCR OUT2 does not gate the interrupt: on a PC that is the board's doing.
+ *
+ * Runs under the loop's lock: registers on a vcpu's thread, descriptors on the loop's.
+ */
+#include <devices/serial.h>
+
+#include <base/error.h>
+#include <base/fd.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define OUTPUT_DELAY_NS 1000000
+#define FINAL_WAIT_MS	1000
+
+/* §8, table II. Two names for one offset: read and written, or behind LCR.DLAB. */
+enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR, MCR, LSR, MSR, SCR };
+
+#define IER_RECEIVED BIT(0)
+#define IER_THRE     BIT(1)
+#define IER_LINE     BIT(2)
+#define IER_MODEM    BIT(3)
+#define IER_MASK     0x0f
+
+#define IIR_MODEM    0x00
+#define IIR_NONE     0x01
+#define IIR_THRE     0x02
+#define IIR_RECEIVED 0x04
+#define IIR_LINE     0x06
+#define IIR_TIMEOUT  0x0c
+#define IIR_FIFOS    0xc0
+
+#define FCR_ENABLE   BIT(0)
+#define FCR_CLEAR_RX BIT(1)
+#define FCR_MODE     BIT(3)
+#define FCR_TRIGGER  0xc0
+
+#define LCR_DLAB     BIT(7)
+
+#define MCR_DTR	     BIT(0)
+#define MCR_RTS	     BIT(1)
+#define MCR_OUT1     BIT(2)
+#define MCR_OUT2     BIT(3)
+#define MCR_LOOP     BIT(4)
+#define MCR_MASK     0x1f
+
+#define LSR_READY    BIT(0)
+#define LSR_OVERRUN  BIT(1)
+#define LSR_ERRORS   0x1e
+#define LSR_THRE     BIT(5)
+#define LSR_TEMT     BIT(6)
+
+#define MSR_CTS	     BIT(4)
+#define MSR_DSR	     BIT(5)
+#define MSR_RI	     BIT(6)
+#define MSR_DCD	     BIT(7)
+#define MSR_DELTAS   0x0f
+
+static bool in_loopback(const struct serial *s)
+{
+	return s->mcr & MCR_LOOP;
+}
+
+static unsigned rx_depth(const struct serial *s)
+{
+	return s->fcr & FCR_ENABLE ? SERIAL_FIFO : 1;
+}
+
+static unsigned rx_trigger(const struct serial *s)
+{
+	static const uint8_t levels[] = { 1, 4, 8, 14 }; /* §8.5 */
+
+	return s->fcr & FCR_ENABLE ? levels[s->fcr >> 6] : 1;
+}
+
+/* The pending source of highest priority (§8.6, table IV). */
+static uint8_t pending(const struct serial *s)
+{
+	if (s->ier & IER_LINE && s->lsr & LSR_ERRORS)
+		return IIR_LINE;
+	if (s->ier & IER_RECEIVED && s->rx_n >= rx_trigger(s))
+		return IIR_RECEIVED;
+	/* The time-out of four characters is over at once: the line is as fast as that. */
+	if (s->ier & IER_RECEIVED && s->rx_n)
+		return IIR_TIMEOUT;
+	if (s->ier & IER_THRE && s->thre_pending)
+		return IIR_THRE;
+	if (s->ier & IER_MODEM && s->msr & MSR_DELTAS)
+		return IIR_MODEM;
+	return IIR_NONE;
+}
+
+/* The output stays up while anything is pending, as INTR does; edges come out right by that. */
+static void update_irq(struct serial *s)
+{
+	bool level = pending(s) != IIR_NONE;
+
+	if (level == s->irq_level)
+		return;
+	s->irq_level = level;
+	irq_line_set(s->irq, level);
+}
+
+static void rx_push(struct serial *s, uint8_t byte)
+{
+	if (s->rx_n == rx_depth(s)) {
+		s->lsr |= LSR_OVERRUN; /* §8.4: without FIFO the new byte wins, else the old ones */
+		if (s->rx_n == 1)
+			s->rx[s->rx_head] = byte;
+		return;
+	}
+	s->rx[(s->rx_head + s->rx_n++) % SERIAL_FIFO] = byte;
+}
+
+static uint8_t rx_pop(struct serial *s)
+{
+	uint8_t byte;
+
+	if (!s->rx_n)
+		return 0;
+	byte = s->rx[s->rx_head];
+	s->rx_head = (s->rx_head + 1) % SERIAL_FIFO;
+	s->rx_n--;
+	return byte;
+}
+
+static void in_watch(struct serial *s, bool on)
+{
+	if (on == s->in_watched)
+		return;
+	/* Off the loop altogether: a paused source would still report a hang-up, for ever. */
+	if (!on)
+		loop_remove(s->loop, &s->in);
+	else if (loop_add(s->loop, &s->in, EPOLLIN))
+		return;
+	s->in_watched = on;
+}
+
+/* Read what the descriptor has into the stage. */
+static void in_read(struct serial *s)
+{
+	uint8_t bytes[SERIAL_STAGE];
+	size_t room = SERIAL_STAGE - s->in_n;
+	ssize_t n;
+
+	n = read(s->config.in_fd, bytes, s->config.filter ? sizeof(bytes) : room);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		s->in_end = true;
+		return;
+	}
+	if (s->config.filter)
+		n = (ssize_t)s->config.filter(s->config.filter_ctx, bytes, (size_t)n);
+	if ((size_t)n > room)
+		n = (ssize_t)room;
+	memmove(s->in_stage, s->in_stage + s->in_head, s->in_n);
+	memcpy(s->in_stage + s->in_n, bytes, (size_t)n);
+	s->in_head = 0;
+	s->in_n += (unsigned)n;
+}
+
+/*
+ * Linux's console reads LSR before each byte that it sends, so one read says nothing; two with
+ * nothing in between, while the transmitter is free, are a guest that waits for input.
+ */
+static bool guest_listens(const struct serial *s)
+{
+	return !in_loopback(s) && (s->ier & IER_RECEIVED || (s->lsr_polls > 1 && !s->out_blocked));
+}
+
+/* Move staged input to the guest, and read on where there is room. */
+static void in_feed(struct serial *s)
+{
+	while (s->rx_n < rx_depth(s) && guest_listens(s)) {
+		if (!s->in_n && !s->in_pollable && !s->in_end)
+			in_read(s);
+		if (!s->in_n)
+			break;
+		rx_push(s, s->in_stage[s->in_head++]);
+		s->in_n--;
+	}
+	if (s->in_pollable)
+		in_watch(s, !s->in_end && (s->in_n < SERIAL_STAGE || s->config.filter));
+}
+
+static void in_ready(struct loop_source *source, uint32_t events)
+{
+	struct serial *s = container_of(source, struct serial, in);
+
+	in_read(s);
+	in_feed(s);
+	update_irq(s);
+}
+
+static void out_unblock(struct serial *s)
+{
+	if (s->out_watched)
+		loop_remove(s->loop, &s->out);
+	s->out_watched = false;
+	if (s->out_blocked)
+		s->thre_pending = true;
+	s->out_blocked = false;
+}
+
+static void out_fail(struct serial *s, int errnum)
+{
+	const char *name = s->config.out_name ? s->config.out_name : "its descriptor";
+
+	s->out_lost = true;
+	s->out_n = 0;
+	if (errnum == EPIPE)
+		fail(STATUS_OUTPUT, errnum,
+		     "console output: %s was closed by its reader; keep the reader running, or use "
+		     "--serial file:PATH",
+		     name);
+	else
+		fail(STATUS_OUTPUT, errnum, "console output: %s (%s); %s", strerror(errnum), name,
+		     errnum == ENOSPC || errnum == EDQUOT
+			     ? "free some space or choose another file"
+			     : "choose another place with --serial file:PATH");
+	loop_post(s->loop, VM_EVENT_OUTPUT_LOST, 0);
+}
+
+static void timer_arm(struct serial *s)
+{
+	static const struct itimerspec delay = { .it_value.tv_nsec = OUTPUT_DELAY_NS };
+
+	if (s->timer_armed)
+		return;
+	timerfd_settime(s->timer.fd, 0, &delay, NULL);
+	s->timer_armed = true;
+}
+
+static void out_block(struct serial *s)
+{
+	s->out_blocked = true;
+	if (!s->out_watched)
+		s->out_watched = !loop_add(s->loop, &s->out, EPOLLOUT);
+	if (!s->out_watched)
+		timer_arm(s); /* what cannot be watched is tried again */
+}
+
+static void out_flush(struct serial *s)
+{
+	unsigned done = 0;
+	ssize_t n;
+
+	while (done < s->out_n) {
+		n = write(s->config.out_fd, s->out_stage + done, s->out_n - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN) {
+			out_fail(s, errno);
+			break;
+		}
+		if (n <= 0) {
+			s->out_n -= done;
+			memmove(s->out_stage, s->out_stage + done, s->out_n);
+			out_block(s);
+			return;
+		}
+		done += (unsigned)n;
+	}
+	s->out_n = 0;
+	out_unblock(s);
+}
+
+static void out_ready(struct loop_source *source, uint32_t events)
+{
+	struct serial *s = container_of(source, struct serial, out);
+
+	out_flush(s);
+	update_irq(s);
+}
+
+static void timer_expired(struct loop_source *source, uint32_t events)
+{
+	struct serial *s = container_of(source, struct serial, timer);
+	uint64_t count;
+
+	s->timer_armed = read(source->fd, &count, sizeof(count)) < 0 && s->timer_armed;
+	if (!s->out_watched)
+		out_flush(s);
+	update_irq(s);
+}
+
+static void transmit(struct serial *s, uint8_t byte)
+{
+	if (in_loopback(s)) {
+		rx_push(s, byte); /* §8.8: looped back in the shift registers */
+	} else if (s->config.out_fd >= 0 && !s->out_lost && s->out_n < SERIAL_STAGE) {
+		/* A full stage means that the guest did not wait for THRE: the byte is lost. */
+		s->out_stage[s->out_n++] = byte;
+		if (!s->out_blocked && (byte == '\n' || s->out_n == SERIAL_STAGE))
+			out_flush(s);
+		else if (!s->out_blocked)
+			timer_arm(s);
+	}
+	s->thre_pending = !s->out_blocked;
+}
+
+static uint8_t read_lsr(struct serial *s)
+{
+	uint8_t v;
+
+	s->lsr_polls++;
+	in_feed(s);
+	v = s->lsr | (s->rx_n ? LSR_READY : 0);
+	if (!s->out_blocked)
+		v |= LSR_THRE | LSR_TEMT;
+	s->lsr = 0; /* §8.4: error bits clear when read */
+	return v;
+}
+
+static uint8_t read_iir(struct serial *s)
+{
+	uint8_t v = pending(s);
+
+	if (v == IIR_THRE)
+		s->thre_pending = false; /* §8.6: reading IIR answers it */
+	return v | (s->fcr & FCR_ENABLE ? IIR_FIFOS : 0);
+}
+
+/* The modem's inputs: always there, or in loopback the four outputs (§8.8). */
+static void update_msr(struct serial *s)
+{
+	uint8_t now = MSR_DCD | MSR_DSR | MSR_CTS, changed;
+
+	if (in_loopback(s))
+		now = (s->mcr & MCR_RTS ? MSR_CTS : 0) | (s->mcr & MCR_DTR ? MSR_DSR : 0) |
+		      (s->mcr & MCR_OUT1 ? MSR_RI : 0) | (s->mcr & MCR_OUT2 ? MSR_DCD : 0);
+	changed = (now ^ s->msr) & 0xf0;
+	if (now & MSR_RI)
+		changed &= (uint8_t)~MSR_RI; /* §8.9: only RI's trailing edge counts */
+	s->msr = now | (s->msr & MSR_DELTAS) | changed >> 4;
+}
+
+static void write_ier(struct serial *s, uint8_t v)
+{
+	v &= IER_MASK;
+	/* Enabling it while the holding register is empty raises it; Linux tests for that. */
+	if (v & ~s->ier & IER_THRE && !s->out_blocked)
+		s->thre_pending = true;
+	s->ier = v;
+}
+
+static void write_fcr(struct serial *s, uint8_t v)
+{
+	/*
+	 * §8.5: changing FIFO mode empties both FIFOs. What was transmitted is gone already, so the
+	 * transmitter's clear (bit 2) finds nothing.
+	 */
+	if (v & FCR_CLEAR_RX || (v ^ s->fcr) & FCR_ENABLE)
+		s->rx_n = 0;
+	s->fcr = v & FCR_ENABLE ? v & (FCR_ENABLE | FCR_MODE | FCR_TRIGGER) : 0;
+}
+
+static uint8_t read_register(struct serial *s, unsigned reg)
+{
+	bool dlab = s->lcr & LCR_DLAB;
+	uint8_t v;
+
+	switch (reg) {
+	case RBR:
+		return dlab ? s->dll : rx_pop(s);
+	case IER:
+		return dlab ? s->dlm : s->ier;
+	case IIR:
+		return read_iir(s);
+	case LCR:
+		return s->lcr;
+	case MCR:
+		return s->mcr;
+	case LSR:
+		return read_lsr(s);
+	case MSR:
+		v = s->msr;
+		s->msr &= (uint8_t)~MSR_DELTAS;
+		return v;
+	default:
+		return s->scr;
+	}
+}
+
+static void write_register(struct serial *s, unsigned reg, uint8_t v)
+{
+	bool dlab = s->lcr & LCR_DLAB;
+
+	switch (reg) {
+	case THR:
+		if (dlab)
+			s->dll = v;
+		else
+			transmit(s, v);
+		break;
+	case IER:
+		if (dlab)
+			s->dlm = v;
+		else
+			write_ier(s, v);
+		break;
+	case FCR:
+		write_fcr(s, v);
+		break;
+	case LCR:
+		s->lcr = v;
+		break;
+	case MCR:
+		s->mcr = v & MCR_MASK;
+		update_msr(s);
+		break;
+	case SCR:
+		s->scr = v;
+		break;
+	default: /* LSR is for factory tests (§8.4), MSR belongs to the modem */
+		break;
+	}
+}
+
+static void access_register(struct serial *s, unsigned reg, uint8_t *byte, bool is_write)
+{
+	if (is_write || reg != LSR)
+		s->lsr_polls = 0;
+	if (is_write)
+		write_register(s, reg, *byte);
+	else
+		*byte = read_register(s, reg);
+	in_feed(s);
+	update_irq(s);
+}
+
+void serial_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
+{
+	struct serial *s = ctx;
+	uint8_t *bytes = data;
+	unsigned shift = s->config.stride_shift;
+
+	/* Bytes between two registers of a wider stride read as zero. */
+	if (!is_write)
+		memset(bytes, 0, len);
+	for (unsigned i = 0; i < len; i++)
+		if (is_aligned(offset + i, BIT64(shift)) &&
+		    (offset + i) >> shift < SERIAL_REGISTERS)
+			access_register(s, (offset + i) >> shift & 7, &bytes[i], is_write);
+}
+
+static int init_input(struct serial *s)
+{
+	int r;
+
+	s->in = (struct loop_source){ .fd = s->config.in_fd, .handler = in_ready };
+	if (s->config.in_fd < 0) {
+		s->in_end = true;
+		return 0;
+	}
+	r = loop_add(s->loop, &s->in, EPOLLIN);
+	if (r == -EPERM)
+		return 0; /* a regular file: always readable, so read when the guest asks */
+	if (r)
+		return fail(STATUS_HOST, -r, "console input: cannot be watched: %s", strerror(-r));
+	s->in_pollable = s->in_watched = true;
+	return 0;
+}
+
+static int init_output(struct serial *s)
+{
+	int r;
+
+	s->out = (struct loop_source){ .fd = s->config.out_fd, .handler = out_ready };
+	if (s->config.out_fd < 0)
+		return 0;
+	s->timer.handler = timer_expired;
+	s->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (s->timer.fd < 0)
+		return fail(STATUS_HOST, errno, "console output: no timer: %s", strerror(errno));
+	r = loop_add(s->loop, &s->timer, EPOLLIN);
+	if (r)
+		return fail(STATUS_HOST, -r, "console output: no timer: %s", strerror(-r));
+	s->timer_watched = true;
+	return 0;
+}
+
+int serial_init(struct serial *s, const struct serial_config *config, struct loop *loop,
+		struct irq_line irq)
+{
+	int r;
+
+	*s = (struct serial){ .config = *config, .loop = loop, .irq = irq, .timer.fd = -1 };
+	s->dll =
+		1; /* 115200: a guest that asks for the rate in use gets one, and no zero divisor */
+	s->msr = MSR_DCD | MSR_DSR | MSR_CTS;
+	r = init_input(s);
+	if (!r)
+		r = init_output(s);
+	if (r)
+		serial_deinit(s);
+	return r;
+}
+
+void serial_deinit(struct serial *s)
+{
+	struct pollfd room = { .fd = s->config.out_fd, .events = POLLOUT };
+
+	/* A reader that is slow gets a last chance; one that never reads holds nothing up. */
+	while (s->loop && s->config.out_fd >= 0 && s->out_n && !s->out_lost) {
+		out_flush(s);
+		if (s->out_n && poll(&room, 1, FINAL_WAIT_MS) <= 0)
+			break;
+	}
+	if (s->in_watched)
+		loop_remove(s->loop, &s->in);
+	if (s->out_watched)
+		loop_remove(s->loop, &s->out);
+	if (s->timer_watched)
+		loop_remove(s->loop, &s->timer);
+	s->in_watched = s->out_watched = s->timer_watched = false;
+	s->in_end = s->out_lost = true;
+	s->out_n = 0;
+	if (s->loop)
+		fd_close(&s->timer.fd);
+}
