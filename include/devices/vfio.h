@@ -35,3 +35,17 @@ int vfio_function_create(const struct vfio_function_config *config,
 
 /* Off the root, interrupts off, BARs unmapped, device reset. NULL is harmless. */
 void vfio_function_destroy(struct vfio_function *fn);
+
+/*
+ * The device's error (AER) and request (give it back) events: each posts VM_EVENT_DEVICE_LOST with
+ * the reason recorded. From the bind to the close of the device, over reboots of the guest.
+ */
+struct vfio_events {
+	struct vfio_device *dev; /* NULL: not initialised */
+	struct loop *loop;
+	struct loop_source error, request;
+};
+
+int vfio_events_init(struct vfio_events *events, struct vfio_device *dev,
+		     struct loop *loop) _must_check_;
+void vfio_events_deinit(struct vfio_events *events);

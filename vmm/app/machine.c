@@ -80,7 +80,7 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 	if (!r)
 		r = create_vm(b);
 	if (!r)
-		r = passthrough_bind(pt, b->vm_fd);
+		r = passthrough_bind(pt, b->vm_fd, loop);
 	if (!r)
 		r = memory_init(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram);
 	if (!r)

@@ -62,6 +62,7 @@ void passthrough_close(struct passthrough *pt)
 	while (pt->n) {
 		struct vfio_device *dev = &pt->devices[--pt->n];
 
+		vfio_events_deinit(&pt->events[pt->n]);
 		if (dev->attached)
 			vfio_device_detach(dev);
 		fd_close(&dev->fd);
@@ -71,7 +72,7 @@ void passthrough_close(struct passthrough *pt)
 	fd_close(&pt->iommufd);
 }
 
-int passthrough_bind(struct passthrough *pt, int vm_fd)
+int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
 {
 	int r;
 
@@ -90,6 +91,8 @@ int passthrough_bind(struct passthrough *pt, int vm_fd)
 			r = vfio_device_bind(dev, pt->iommufd);
 		if (!r && !dev->attached)
 			r = vfio_device_attach(dev, pt->ioas);
+		if (!r && !pt->events[i].dev)
+			r = vfio_events_init(&pt->events[i], dev, loop);
 	}
 	return r;
 }

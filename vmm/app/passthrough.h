@@ -15,6 +15,7 @@
 struct passthrough {
 	unsigned n;
 	struct vfio_device devices[PASSTHROUGH_MAX];
+	struct vfio_events events[PASSTHROUGH_MAX];
 	struct vfio_function *functions[PASSTHROUGH_MAX];
 	unsigned n_functions; /* of this VM */
 	int iommufd;
@@ -28,7 +29,7 @@ int passthrough_open(struct passthrough *pt, const struct bdf *bdfs, unsigned n)
 void passthrough_close(struct passthrough *pt);
 
 /* KVM's word first (kvm-vfio), then bind and attach. After the VM exists, before its RAM. */
-int passthrough_bind(struct passthrough *pt, int vm_fd) _must_check_;
+int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop) _must_check_;
 
 /* Make the guest's RAM reachable by the devices, iova == guest physical. */
 int passthrough_map(struct passthrough *pt, const struct memory *memory) _must_check_;
