@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The fixed devices of the aarch64 board: 16550A serial, PL031 clock, pvpanic at 00:01.0. Power-off
+ * and reset are PSCI calls that KVM answers (vcpu.c), so there is no device for them. Left out: a
+ * power button, which without ACPI takes a GPIO controller and gpio-keys in the guest.
+ */
+#include "board.h"
+
+#include <base/fd.h>
+#include <base/log.h>
+#include <host/kvm.h>
+#include <stdlib.h>
+
+#include "layout.h"
+
+unsigned long arch_vm_type(int kvm_fd, unsigned address_bits)
+{
+	/* Kernels before 4.20 know only the default of 40 bits, asked for as 0. */
+	return kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE) ? KVM_VM_TYPE_ARM_IPA_SIZE(address_bits) : 0;
+}
+
+int arch_address_bits(int kvm_fd, unsigned *ret)
+{
+	int bits = kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE);
+
+	*ret = bits ? (unsigned)bits : 40;
+	return 0;
+}
+
+unsigned arch_cpus_max(int kvm_fd)
+{
+	int max = kvm_check(kvm_fd, KVM_CAP_MAX_VCPUS);
+
+	return max < 1 ? 1 : MIN((unsigned)max, (unsigned)ARCH_CPUS_MAX);
+}
+
+static int add_serial(struct board *board)
+{
+	struct arch_board *arch = board->arch;
+	struct irq_line irq = { &board->irq, LAYOUT_GSI_SERIAL };
+	int r = serial_init(&arch->serial, &board->config->serial, board->loop, irq);
+
+	if (r)
+		return r;
+	arch->serial_region = (struct bus_region){
+		.base = LAYOUT_SERIAL,
+		.size = (uint64_t)SERIAL_REGISTERS << board->config->serial.stride_shift,
+		.handler = serial_access,
+		.ctx = &arch->serial,
+		.name = "serial",
+	};
+	return bus_add(&board->mmio, &arch->serial_region);
+}
+
+static int add_rtc(struct board *board)
+{
+	struct arch_board *arch = board->arch;
+
+	pl031_init(&arch->rtc);
+	arch->rtc_region = (struct bus_region){
+		.base = LAYOUT_RTC,
+		.size = PL031_SIZE,
+		.handler = pl031_access,
+		.ctx = &arch->rtc,
+		.name = "rtc",
+	};
+	return bus_add(&board->mmio, &arch->rtc_region);
+}
+
+int arch_board_init(struct board *board)
+{
+	int r = add_serial(board);
+
+	if (!r)
+		r = add_rtc(board);
+	if (!r)
+		r = pvpanic_init(&board->arch->pvpanic, &board->pci, PCI_DEVFN(1, 0), board->loop);
+	return r;
+}
+
+void arch_board_deinit(struct board *board)
+{
+	struct arch_board *arch = board->arch;
+
+	if (!arch)
+		return;
+	if (arch->pvpanic.loop)
+		pvpanic_deinit(&arch->pvpanic);
+	bus_remove(&board->mmio, &arch->rtc_region);
+	bus_remove(&board->mmio, &arch->serial_region);
+	if (arch->serial.loop)
+		serial_deinit(&arch->serial);
+	fd_close(&arch->its_fd);
+	fd_close(&arch->gic_fd);
+	free(arch);
+	board->arch = NULL;
+}
+
+void arch_board_button(struct board *board)
+{
+	log_warn("this board has no power button; power off in the guest, or end thru");
+}

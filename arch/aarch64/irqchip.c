@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The interrupt controller, in the kernel: GICv3 with an ITS for messages, or GICv2 where the host
+ * has nothing newer (Documentation/virt/kvm/devices/arm-vgic-v3.rst, arm-vgic-its.rst,
+ * arm-vgic.rst). Main thread. GSIs are shared peripheral interrupts counted from 0.
+ *
+ * Left out: GICv2m. Hosts with only a GICv2 have no IOMMU that VFIO would accept, so the functions
+ * that a guest can have there are emulated ones, and those make do with INTx.
+ */
+#include "board.h"
+
+#include <base/error.h>
+#include <base/fd.h>
+#include <errno.h>
+#include <host/call.h>
+#include <host/kvm.h>
+#include <stdlib.h>
+
+#include "layout.h"
+
+#define FIRST_SPI 32
+
+static bool has_device(int vm, unsigned type)
+{
+	struct kvm_create_device arg = { .type = type, .flags = KVM_CREATE_DEVICE_TEST };
+
+	return HOST_IOCTL(vm, KVM_CREATE_DEVICE, &arg) == 0;
+}
+
+static int set_address(int fd, uint64_t type, uint64_t address)
+{
+	return kvm_device_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR, type, &address);
+}
+
+static int control_init(int fd)
+{
+	return kvm_device_set(fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+}
+
+static int create_v3(struct board *board)
+{
+	struct arch_board *arch = board->arch;
+	int r;
+
+	arch->gic_version = 3;
+	arch->its = true;
+	r = kvm_device_create(board->vm_fd, KVM_DEV_TYPE_ARM_VGIC_V3, &arch->gic_fd);
+	if (!r)
+		r = set_address(arch->gic_fd, KVM_VGIC_V3_ADDR_TYPE_DIST, LAYOUT_GICD);
+	if (!r)
+		r = set_address(arch->gic_fd, KVM_VGIC_V3_ADDR_TYPE_REDIST, LAYOUT_GICR);
+	if (!r)
+		r = kvm_device_create(board->vm_fd, KVM_DEV_TYPE_ARM_VGIC_ITS, &arch->its_fd);
+	if (!r)
+		r = set_address(arch->its_fd, KVM_VGIC_ITS_ADDR_TYPE, LAYOUT_ITS);
+	return r;
+}
+
+static int create_v2(struct board *board)
+{
+	struct arch_board *arch = board->arch;
+	int r;
+
+	arch->gic_version = 2;
+	r = kvm_device_create(board->vm_fd, KVM_DEV_TYPE_ARM_VGIC_V2, &arch->gic_fd);
+	if (!r)
+		r = set_address(arch->gic_fd, KVM_VGIC_V2_ADDR_TYPE_DIST, LAYOUT_GICD);
+	if (!r)
+		r = set_address(arch->gic_fd, KVM_VGIC_V2_ADDR_TYPE_CPU, LAYOUT_GICV2_CPU);
+	return r;
+}
+
+int arch_irqchip_init(struct board *board)
+{
+	struct arch_board *arch = calloc(1, sizeof(*arch));
+	uint32_t interrupts = FIRST_SPI + LAYOUT_GSI_PINS;
+	int r;
+
+	if (!arch)
+		return fail(STATUS_FAILURE, ENOMEM, "board: out of memory");
+	arch->gic_fd = arch->its_fd = -1;
+	board->arch = arch;
+	if (has_device(board->vm_fd, KVM_DEV_TYPE_ARM_VGIC_V3))
+		r = create_v3(board);
+	else if (has_device(board->vm_fd, KVM_DEV_TYPE_ARM_VGIC_V2))
+		r = create_v2(board);
+	else
+		r = fail(STATUS_HOST, ENODEV,
+			 "KVM: this host offers neither a GICv3 nor a GICv2 to guests; thru needs one");
+	if (!r)
+		r = kvm_device_set(arch->gic_fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &interrupts);
+	for (unsigned gsi = 0; !r && gsi < LAYOUT_GSI_PINS; gsi++)
+		r = irq_pin_route(&board->irq, gsi, 0, gsi);
+	/* KVM_IRQ_LINE wants the kind of interrupt and its INTID (api.rst 4.25). */
+	board->irq.line_base = (KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT) + FIRST_SPI;
+	board->irq.msi_devid = arch->its;
+	return r;
+}
+
+int arch_irqchip_ready(struct board *board)
+{
+	struct arch_board *arch = board->arch;
+	int r = control_init(arch->gic_fd);
+
+	if (!r && arch->its)
+		r = control_init(arch->its_fd);
+	if (r)
+		return r;
+	/* Initialisation replaced the routing table with KVM's default, which knows no messages. */
+	board->irq.dirty = true;
+	return irq_commit(&board->irq);
+}

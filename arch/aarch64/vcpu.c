@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Virtual processors: what the host's processors have, minus what does not go with passed devices.
+ * PSCI 0.2 and later in the kernel starts the others (secondaries wait powered off) and ends the VM.
+ * The main thread creates them; arch_vcpu_exit() runs on the vcpu's own.
+ *
+ * Left out: 32-bit guests; nested virtualisation; the memory tagging extension, because KVM refuses
+ * memory slots that cannot hold tags (mapped BARs) in a VM that has it.
+ */
+#include "board.h"
+
+#include <base/error.h>
+#include <errno.h>
+#include <host/call.h>
+#include <host/kvm.h>
+#include <string.h>
+
+#include "layout.h"
+
+#define FIRST_PPI 16
+
+/* KVM_SET_ONE_REG's names for the core registers (api.rst 4.68): offsets in 32-bit units. */
+#define CORE_REG(name)                                                                         \
+	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |                                 \
+	 KVM_REG_ARM_CORE_REG(regs.name))
+
+static int set_reg(struct vcpu *vcpu, uint64_t id, uint64_t value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&value };
+	int r = HOST_IOCTL(vcpu->fd, KVM_SET_ONE_REG, &reg);
+
+	if (r < 0)
+		return fail(STATUS_FAILURE, -r, "KVM: register %#llx of vcpu %u refused: %s",
+			    (unsigned long long)id, vcpu->index, strerror(-r));
+	return 0;
+}
+
+/* For messages: 0 when KVM does not say. */
+static uint64_t program_counter(struct vcpu *vcpu)
+{
+	uint64_t value = 0;
+	struct kvm_one_reg reg = { .id = CORE_REG(pc), .addr = (uintptr_t)&value };
+
+	return HOST_IOCTL(vcpu->fd, KVM_GET_ONE_REG, &reg) < 0 ? 0 : value;
+}
+
+static void offer(struct vcpu *vcpu, struct kvm_vcpu_init *init, unsigned cap, unsigned feature)
+{
+	if (kvm_check(vcpu->board->vm_fd, cap))
+		init->features[0] |= BIT(feature);
+}
+
+static void choose_features(struct vcpu *vcpu, struct kvm_vcpu_init *init)
+{
+	int vm = vcpu->board->vm_fd;
+
+	init->features[0] |= BIT(KVM_ARM_VCPU_PSCI_0_2);
+	if (vcpu->index)
+		init->features[0] |= BIT(KVM_ARM_VCPU_POWER_OFF);
+	offer(vcpu, init, KVM_CAP_ARM_PMU_V3, KVM_ARM_VCPU_PMU_V3);
+	offer(vcpu, init, KVM_CAP_ARM_SVE, KVM_ARM_VCPU_SVE);
+	/* Both or neither (api.rst 4.82). */
+	if (kvm_check(vm, KVM_CAP_ARM_PTRAUTH_ADDRESS) &&
+	    kvm_check(vm, KVM_CAP_ARM_PTRAUTH_GENERIC))
+		init->features[0] |= BIT(KVM_ARM_VCPU_PTRAUTH_ADDRESS) |
+				     BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC);
+}
+
+static int vcpu_call(struct vcpu *vcpu, int fd, unsigned long request, void *arg,
+		     const char *name)
+{
+	int r = host_ioctl(fd, request, arg, name);
+
+	return r < 0 ? fail(STATUS_FAILURE, -r, "KVM: %s for vcpu %u failed: %s", name, vcpu->index,
+			    strerror(-r)) :
+		       0;
+}
+
+int arch_vcpu_init(struct vcpu *vcpu)
+{
+	struct board *board = vcpu->board;
+	struct kvm_vcpu_init init = { 0 };
+	int sve = KVM_ARM_VCPU_SVE;
+	int irq = FIRST_PPI + LAYOUT_PPI_PMU;
+	int r;
+
+	/* Ask to be told of what KVM cannot decode, rather than a bare ENOSYS. Linux 5.5 and later. */
+	if (!vcpu->index && kvm_check(board->vm_fd, KVM_CAP_ARM_NISV_TO_USER)) {
+		r = kvm_enable_cap(board->vm_fd, KVM_CAP_ARM_NISV_TO_USER, 0);
+		if (r)
+			return r;
+	}
+	r = vcpu_call(vcpu, board->vm_fd, KVM_ARM_PREFERRED_TARGET, &init,
+		      "KVM_ARM_PREFERRED_TARGET");
+	if (r)
+		return r;
+	choose_features(vcpu, &init);
+	r = vcpu_call(vcpu, vcpu->fd, KVM_ARM_VCPU_INIT, &init, "KVM_ARM_VCPU_INIT");
+	if (!r && init.features[0] & BIT(KVM_ARM_VCPU_SVE))
+		r = vcpu_call(vcpu, vcpu->fd, KVM_ARM_VCPU_FINALIZE, &sve, "KVM_ARM_VCPU_FINALIZE");
+	board->arch->pmu = init.features[0] & BIT(KVM_ARM_VCPU_PMU_V3);
+	if (!r && board->arch->pmu)
+		r = kvm_device_set(vcpu->fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_IRQ,
+				   &irq);
+	return r;
+}
+
+/* booting.rst, "Call the kernel image". x1 to x3 are 0 and PSTATE is EL1h, masked, from reset. */
+int arch_vcpu_boot(struct vcpu *vcpu)
+{
+	const struct boot_info *boot = &vcpu->board->boot;
+	int r = 0;
+
+	/* Here rather than at init because the counters' interrupt needs the finished GIC. */
+	if (vcpu->board->arch->pmu)
+		r = kvm_device_set(vcpu->fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_INIT,
+				   NULL);
+	if (r || vcpu->index)
+		return r;
+	r = set_reg(vcpu, CORE_REG(pc), boot->entry);
+	return r ? r : set_reg(vcpu, CORE_REG(regs[0]), boot->argument);
+}
+
+static void stuck(struct vcpu *vcpu, const char *what, uint64_t detail)
+{
+	fail(STATUS_GUEST_STUCK, EFAULT, "guest: vcpu %u at pc %#llx: %s (%#llx)", vcpu->index,
+	     (unsigned long long)program_counter(vcpu), what, (unsigned long long)detail);
+	loop_post(vcpu->board->loop, VM_EVENT_STUCK, 0);
+}
+
+static void system_event(struct vcpu *vcpu)
+{
+	struct loop *loop = vcpu->board->loop;
+
+	switch (vcpu->run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		loop_post(loop, VM_EVENT_POWEROFF, 0);
+		break;
+	case KVM_SYSTEM_EVENT_RESET:
+		loop_post(loop, VM_EVENT_REBOOT, 0);
+		break;
+	case KVM_SYSTEM_EVENT_CRASH:
+		loop_post(loop, VM_EVENT_CRASH, 0);
+		break;
+	default:
+		stuck(vcpu, "a system event thru does not know", vcpu->run->system_event.type);
+	}
+}
+
+/*
+ * The processor described the access too vaguely to emulate (ESR_EL2.ISV is 0: load or store of a
+ * pair, with writeback, of a vector register, or cache maintenance).
+ */
+static void not_decodable(struct vcpu *vcpu)
+{
+	uint64_t address = vcpu->run->arm_nisv.fault_ipa;
+
+	fail(STATUS_GUEST_STUCK, ENOSYS,
+	     "guest: vcpu %u at pc %#llx touched %#llx, which is no memory, with an instruction that "
+	     "KVM cannot decode (syndrome %#llx); its driver must use single plain loads and stores "
+	     "for device registers",
+	     vcpu->index, (unsigned long long)program_counter(vcpu), (unsigned long long)address,
+	     (unsigned long long)vcpu->run->arm_nisv.esr_iss);
+	loop_post(vcpu->board->loop, VM_EVENT_STUCK, 0);
+}
+
+bool arch_vcpu_exit(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_SYSTEM_EVENT:
+		system_event(vcpu);
+		break;
+	case KVM_EXIT_ARM_NISV:
+		not_decodable(vcpu);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		stuck(vcpu, "the host's processor refused to run it",
+		      run->fail_entry.hardware_entry_failure_reason);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		stuck(vcpu, "KVM gave up", run->internal.suberror);
+		break;
+	default:
+		stuck(vcpu, "an exit thru does not know", run->exit_reason);
+	}
+	return false;
+}
