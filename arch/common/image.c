@@ -87,10 +87,7 @@ static const struct {
 	{ 514, 4, "HdrS", "an x86 kernel (bzImage); this is a machine of another architecture" },
 	{ 36, 4, "\x18\x28\x6f\x01", "a 32-bit Arm kernel (zImage)" },
 	{ 0, 2, "\x1f\x8b", "compressed by gzip; unpack it with gunzip" },
-	{ 0, 6,
-	  "\xfd"
-	  "7zXZ\0",
-	  "compressed by xz; unpack it with unxz" },
+	{ 0, 6, "\3757zXZ\0", "compressed by xz; unpack it with unxz" },
 	{ 0, 4, "\x28\xb5\x2f\xfd", "compressed by zstd; unpack it with unzstd" },
 	{ 0, 4, "\x02\x21\x4c\x18", "compressed by lz4; unpack it with unlz4" },
 	{ 0, 4, "\x04\x22\x4d\x18", "compressed by lz4; unpack it with unlz4" },
