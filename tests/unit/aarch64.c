@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * arch/aarch64 without KVM: layouts, device trees (judged by dtc, if it is installed), loaders fed
+ * with made-up images. Runs on any host.
+ */
+#include "test.h"
+
+#include <arch/arch.h>
+#include <arch/aarch64/board.h>
+#include <arch/aarch64/fw.h>
+#include <arch/aarch64/layout.h>
+#include <base/bytes.h>
+#include <base/fd.h>
+#include <elf.h>
+#include <libfdt.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static const struct range doorbell = { LAYOUT_DOORBELL, LAYOUT_DOORBELL_SIZE };
+
+/* A board with RAM and no KVM. */
+struct fixture {
+	struct board_config config;
+	struct arch_board arch;
+	struct board board;
+};
+
+static int fixture_init(struct fixture *f, unsigned cpus, uint64_t mem)
+{
+	int r;
+
+	*f = (struct fixture){
+		.config = { .cpus = cpus, .mem_size = mem, .kernel_path = "kernel",
+			    .initrd_path = "initrd", .cmdline = "console=ttyS0 quiet",
+			    .kernel_fd = -1, .initrd_fd = -1 },
+		.arch = { .gic_version = 3, .its = true, .pmu = true },
+	};
+	f->board = (struct board){ .config = &f->config, .vm_fd = -1, .arch = &f->arch };
+	r = arch_layout(&f->config, 0, &f->board.layout);
+	if (r)
+		return r;
+	return memory_init(&f->board.memory, -1, f->board.layout.ram, f->board.layout.n_ram);
+}
+
+static void fixture_deinit(struct fixture *f)
+{
+	memory_deinit(&f->board.memory);
+	fd_close(&f->config.kernel_fd);
+	fd_close(&f->config.initrd_fd);
+}
+
+/* --- layout --- */
+
+static bool disjoint(const struct layout *l)
+{
+	const struct range all[] = {
+		doorbell,
+		l->ram[0],
+		l->pci.ecam,
+		l->pci.mem32,
+		l->pci.mem64,
+		{ l->pci.io_mmio, l->pci.io.size },
+		{ LAYOUT_SERIAL, 0x10000 },
+		{ LAYOUT_RTC, 0x10000 },
+		{ LAYOUT_GICD, LAYOUT_GICD_SIZE },
+		{ LAYOUT_GICV2_CPU, 0x10000 },
+		{ LAYOUT_ITS, LAYOUT_ITS_SIZE },
+		{ LAYOUT_GICR, ARCH_CPUS_MAX * LAYOUT_GICR_SIZE },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
+		for (unsigned j = 0; j < i; j++)
+			if (range_overlaps(all[i], all[j]))
+				return false;
+	return true;
+}
+
+static void layouts_do_not_overlap(void)
+{
+	static const uint64_t sizes[] = { MIB(1),  MIB(128),         GIB(1),   GIB(3),
+					  GIB(64), GIB(513) + MIB(1), TIB(200) };
+	struct layout l;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct board_config config = { .cpus = 1, .mem_size = sizes[i] };
+
+		CHECK_EQ(arch_layout(&config, 0, &l), 0);
+		CHECK(disjoint(&l));
+		CHECK_EQ(l.ram[0].base, GIB(1));
+		CHECK_EQ(l.ram[0].size, sizes[i]);
+		CHECK(l.pci.mem64.base >= GIB(4));
+		CHECK(is_power_of_two(l.pci.mem64.size));
+		CHECK(is_aligned(l.pci.mem64.base, l.pci.mem64.size));
+		CHECK(l.pci.mem64.base + l.pci.mem64.size <= BIT64(48));
+		CHECK(l.pci.mem32.base + l.pci.mem32.size <= GIB(4));
+	}
+}
+
+static void layout_keeps_within_address_bits(void)
+{
+	struct board_config config = { .cpus = 1, .mem_size = GIB(1) };
+	struct layout l;
+
+	CHECK_EQ(arch_layout(&config, 36, &l), 0);
+	CHECK(l.pci.mem64.base + l.pci.mem64.size <= BIT64(36));
+	CHECK(arch_layout(&config, 32, &l) < 0);
+	CHECK_EQ(error_status(), STATUS_HOST);
+	CHECK_ERROR("32 bits");
+	config.mem_size = GIB(1020);
+	CHECK(arch_layout(&config, 40, &l) < 0);
+	CHECK_ERROR("40 bits");
+	config.mem_size = UINT64_MAX - MIB(1) + 1;
+	CHECK(arch_layout(&config, 0, &l) < 0);
+	CHECK_ERROR("--mem");
+}
+
+static void layout_limits_cpus(void)
+{
+	struct board_config config = { .cpus = ARCH_CPUS_MAX + 1, .mem_size = GIB(1) };
+	struct layout l;
+
+	CHECK(arch_layout(&config, 0, &l) < 0);
+	CHECK_EQ(error_status(), STATUS_USAGE);
+	CHECK_ERROR("1024");
+}
+
+static void cpus_are_numbered_as_kvm_does(void)
+{
+	CHECK_EQ(cpu_mpidr(0), 0);
+	CHECK_EQ(cpu_mpidr(15), 15);
+	CHECK_EQ(cpu_mpidr(16), 0x100);
+	CHECK_EQ(cpu_mpidr(511), 0x1f0f);
+	CHECK_EQ(cpu_mpidr(4096), 0x10000);
+}
+
+/* --- device tree --- */
+
+static uint8_t tree[MIB(1)] __attribute__((aligned(8)));
+
+static uint32_t cell(const char *path, const char *name, unsigned i)
+{
+	int node = fdt_path_offset(tree, path), len = 0;
+	const fdt32_t *p = node < 0 ? NULL : fdt_getprop(tree, node, name, &len);
+
+	return p && (i + 1) * 4 <= (unsigned)len ? fdt32_to_cpu(p[i]) : 0xdeadbeef;
+}
+
+static const char *string(const char *path, const char *name)
+{
+	int node = fdt_path_offset(tree, path), len;
+	const char *p = node < 0 ? NULL : fdt_getprop(tree, node, name, &len);
+
+	return p ? p : "";
+}
+
+/* dtc's complaints about the tree; "" when it has none. */
+static const char *dtc_says(void)
+{
+	static char said[400];
+	char file[] = "/tmp/thru-tree-XXXXXX", command[300];
+	int fd = mkstemp(file), r = fd_write_all(fd, tree, fdt_totalsize(tree));
+	size_t n;
+	FILE *pipe;
+
+	close(fd);
+	snprintf(command, sizeof(command),
+		 "dtc -I dtb -O dts -o /dev/null -Wnode_name_chars_strict -Wproperty_name_chars_strict "
+		 "-Wunique_unit_address_if_enabled -Wno-unique_unit_address %s 2>&1",
+		 file);
+	pipe = r ? NULL : popen(command, "r");
+	n = pipe ? fread(said, 1, sizeof(said) - 1, pipe) : 0;
+	said[n] = 0;
+	if (!pipe || (pclose(pipe) && !n))
+		snprintf(said, sizeof(said), "dtc failed");
+	unlink(file);
+	return said;
+}
+
+#define CHECK_DTC()                                                                            \
+	do {                                                                                   \
+		const char *said = dtc_says();                                                 \
+		if (*said) {                                                                   \
+			test_failed = true;                                                    \
+			snprintf(test_why, sizeof(test_why), "%s:%d: dtc: %s", __FILE__,       \
+				 __LINE__, said);                                              \
+			return;                                                                \
+		}                                                                              \
+	} while (0)
+
+static void tree_of_a_plain_board(void)
+{
+	static struct fixture f;
+
+	CHECK_EQ(fixture_init(&f, 2, MIB(512)), 0);
+	f.board.boot.initrd = (struct range){ 0x44000000, 12345 };
+	CHECK_EQ(fdt_build(&f.board, tree, sizeof(tree)), 0);
+	fixture_deinit(&f);
+	CHECK_EQ(fdt_check_header(tree), 0);
+	CHECK_EQ(cell("/memory@40000000", "reg", 1), 0x40000000);
+	CHECK_EQ(cell("/memory@40000000", "reg", 3), MIB(512));
+	CHECK_EQ(cell("/cpus/cpu@1", "reg", 0), 1);
+	CHECK(!strcmp(string("/cpus/cpu@1", "enable-method"), "psci"));
+	CHECK(!strcmp(string("/psci", "method"), "hvc"));
+	CHECK(!strcmp(string("/chosen", "bootargs"), "console=ttyS0 quiet"));
+	CHECK(!strcmp(string("/chosen", "stdout-path"), "serial0:115200n8"));
+	CHECK(!strcmp(string("/aliases", "serial0"), "/serial@1000000"));
+	CHECK_EQ(cell("/chosen", "linux,initrd-start", 1), 0x44000000);
+	CHECK_EQ(cell("/chosen", "linux,initrd-end", 1), 0x44000000 + 12345);
+	CHECK(cell("/chosen", "rng-seed", 0) != cell("/chosen", "rng-seed", 1));
+	CHECK_EQ(cell("/serial@1000000", "clock-frequency", 0), 1843200);
+	CHECK(!strcmp(string("/serial@1000000", "compatible"), "ns16550a"));
+	CHECK_EQ(cell("/pmu", "interrupts", 1), 7);
+	CHECK_EQ(cell("/timer", "interrupts", 7), 11);
+	CHECK_EQ(cell("/interrupt-controller@2000000", "reg", 7), 2 * LAYOUT_GICR_SIZE);
+}
+
+static void tree_of_pci(void)
+{
+	const char *pcie = "/pcie@4000000";
+	static struct fixture f;
+	const struct pci_root_config *pci = &f.board.layout.pci;
+	uint32_t its;
+
+	CHECK_EQ(fixture_init(&f, 1, MIB(512)), 0);
+	CHECK_EQ(fdt_build(&f.board, tree, sizeof(tree)), 0);
+	fixture_deinit(&f);
+	its = cell("/interrupt-controller@2000000/msi-controller@2040000", "phandle", 0);
+	CHECK_EQ(cell(pcie, "msi-map", 0), 0);
+	CHECK_EQ(cell(pcie, "msi-map", 1), its);
+	CHECK_EQ(cell(pcie, "msi-map", 3), 0x10000);
+	CHECK(fdt_getprop(tree, fdt_path_offset(tree, pcie), "dma-coherent", NULL));
+	CHECK_EQ(cell(pcie, "bus-range", 1), 0);
+	CHECK_EQ(cell(pcie, "ranges", 0), 0x01000000);
+	CHECK_EQ(cell(pcie, "ranges", 4), LAYOUT_PCI_IO);
+	CHECK_EQ(cell(pcie, "ranges", 7), 0x02000000);
+	CHECK_EQ(cell(pcie, "ranges", 9), LAYOUT_MEM32);
+	CHECK_EQ(cell(pcie, "ranges", 14), 0x03000000);
+	CHECK_EQ(cell(pcie, "ranges", 15), pci->mem64.base >> 32);
+	CHECK_EQ(cell(pcie, "ranges", 17), pci->mem64.base >> 32);
+	CHECK_EQ(cell(pcie, "ranges", 19), pci->mem64.size >> 32);
+	CHECK_EQ(cell(pcie, "interrupt-map-mask", 0), 0xf800);
+	for (unsigned i = 0; i < 128; i++) {
+		unsigned devfn = PCI_DEVFN(i / 4, 0), pin = i % 4 + 1;
+
+		CHECK_EQ(cell(pcie, "interrupt-map", i * 10), devfn << 8);
+		CHECK_EQ(cell(pcie, "interrupt-map", i * 10 + 3), pin);
+		CHECK_EQ(cell(pcie, "interrupt-map", i * 10 + 8), pci_intx_gsi(pci, devfn, pin));
+		CHECK(pci_intx_gsi(pci, devfn, pin) < LAYOUT_GSI_PINS);
+	}
+	CHECK_EQ(cell(pcie, "interrupt-map", 1280), 0xdeadbeef);
+}
+
+static void tree_with_gicv2(void)
+{
+	static struct fixture f;
+
+	CHECK_EQ(fixture_init(&f, 8, MIB(512)), 0);
+	f.arch = (struct arch_board){ .gic_version = 2 };
+	CHECK_EQ(fdt_build(&f.board, tree, sizeof(tree)), 0);
+	fixture_deinit(&f);
+	CHECK(!strcmp(string("/interrupt-controller@2000000", "compatible"), "arm,cortex-a15-gic"));
+	CHECK_EQ(cell("/interrupt-controller@2000000", "reg", 5), LAYOUT_GICV2_CPU);
+	CHECK_EQ(cell("/timer", "interrupts", 2), 0xff04);
+	CHECK_EQ(cell("/pcie@4000000", "msi-map", 0), 0xdeadbeef);
+	CHECK_EQ(fdt_path_offset(tree, "/pmu"), (uint64_t)-FDT_ERR_NOTFOUND);
+}
+
+static void tree_passes_dtc(void)
+{
+	static const struct {
+		unsigned cpus, gic;
+		uint64_t mem;
+	} boards[] = { { 1, 3, MIB(64) }, { 4, 2, GIB(2) }, { ARCH_CPUS_MAX, 3, GIB(600) } };
+	static struct fixture f;
+
+	if (system("dtc --version >/dev/null 2>&1"))
+		SKIP("no dtc; install device-tree-compiler");
+	for (unsigned i = 0; i < ARRAY_SIZE(boards); i++) {
+		CHECK_EQ(fixture_init(&f, boards[i].cpus, boards[i].mem), 0);
+		f.arch = (struct arch_board){ .gic_version = boards[i].gic,
+					      .its = boards[i].gic == 3,
+					      .pmu = boards[i].gic == 3 };
+		CHECK(fdt_size_max(&f.board) < sizeof(tree));
+		CHECK_EQ(fdt_build(&f.board, tree, fdt_size_max(&f.board)), 0);
+		fixture_deinit(&f);
+		CHECK_DTC();
+	}
+}
+
+static void tree_lands_in_ram(void)
+{
+	static struct fixture f;
+
+	CHECK_EQ(fixture_init(&f, 1, MIB(64)), 0);
+	f.board.boot.fdt = GIB(1) + MIB(4);
+	CHECK_EQ(arch_fw_write(&f.board), 0);
+	CHECK_EQ(fdt_check_header(memory_at(&f.board.memory, GIB(1) + MIB(4), 64)), 0);
+	f.board.boot.fdt = GIB(1) + MIB(64) - 16;
+	CHECK(arch_fw_write(&f.board) < 0);
+	CHECK_ERROR("device tree: does not fit");
+	fixture_deinit(&f);
+}
+
+/* --- loaders --- */
+
+static int file_of(const void *bytes, size_t len)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+
+	return fd >= 0 && !fd_write_all(fd, bytes, len) ? fd : -1;
+}
+
+/* An Image of 192 KiB whose bytes tell their offset; also an EFI program whose PE table says so. */
+#define IMAGE_LEN KIB(192)
+static uint8_t image[IMAGE_LEN];
+
+static void make_image(void)
+{
+	for (size_t i = 64; i < IMAGE_LEN; i += 4)
+		store_le32(image + i, (uint32_t)(i * 2654435761u));
+	memset(image, 0, 64);
+	memcpy(image, "MZ", 2);
+	store_le64(image + 8, 0x10000);     /* text_offset */
+	store_le64(image + 16, MIB(3) + 1); /* image_size */
+	store_le64(image + 24, 0xa);        /* little-endian, 4 KiB pages, anywhere */
+	memcpy(image + 56, "ARM\x64", 4);
+	store_le32(image + 60, 64);
+	memset(image + 64, 0, 256);
+	memcpy(image + 64, "PE\0\0", 4);
+	store_le16(image + 64 + 6, 1);                 /* sections */
+	store_le16(image + 64 + 20, 16);               /* optional header */
+	store_le32(image + 64 + 40 + 16, IMAGE_LEN - 0x1000); /* SizeOfRawData */
+	store_le32(image + 64 + 40 + 20, 0x1000);      /* PointerToRawData */
+}
+
+static uint8_t packed[IMAGE_LEN * 2];
+
+static size_t gzip(const void *bytes, size_t len)
+{
+	z_stream z = { .next_in = (uint8_t *)(uintptr_t)bytes, .avail_in = (unsigned)len,
+		       .next_out = packed, .avail_out = sizeof(packed) };
+
+	if (deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
+	    deflate(&z, Z_FINISH) != Z_STREAM_END)
+		return 0;
+	deflateEnd(&z);
+	return z.total_out;
+}
+
+/* Load these bytes as kernel (and, if len > 0, that many zeroes as initrd) into `mem` of RAM. */
+static struct fixture loaded;
+
+static int load(uint64_t mem, const void *bytes, size_t len, size_t initrd)
+{
+	int r = fixture_init(&loaded, 1, mem);
+
+	if (r)
+		return r;
+	loaded.config.kernel_fd = file_of(bytes, len);
+	if (initrd) {
+		loaded.config.initrd_fd = memfd_create("initrd", MFD_CLOEXEC);
+		if (ftruncate(loaded.config.initrd_fd, (off_t)initrd) < 0)
+			return -1;
+	}
+	return arch_boot_load(&loaded.board);
+}
+
+static bool image_is_at(gpa_t gpa)
+{
+	const void *at = memory_at(&loaded.board.memory, gpa, IMAGE_LEN);
+
+	return at && !memcmp(at, image, IMAGE_LEN);
+}
+
+static void boots_image(void)
+{
+	const struct boot_info *boot = &loaded.board.boot;
+
+	make_image();
+	CHECK_EQ(load(MIB(64), image, IMAGE_LEN, 5000), 0);
+	CHECK_EQ(boot->entry, GIB(1) + 0x10000);
+	CHECK(image_is_at(boot->entry));
+	/* image_size reaches a little into the third block of 2 MiB */
+	CHECK_EQ(boot->fdt, GIB(1) + MIB(4));
+	CHECK_EQ(boot->argument, boot->fdt);
+	CHECK_EQ(boot->initrd.base, GIB(1) + MIB(6));
+	CHECK_EQ(boot->initrd.size, 5000);
+	fixture_deinit(&loaded);
+}
+
+static void boots_old_image(void)
+{
+	make_image();
+	store_le64(image + 8, 0x123456789); /* of unknown endianness then: not looked at */
+	store_le64(image + 16, 0);
+	CHECK_EQ(load(MIB(64), image, IMAGE_LEN, 0), 0);
+	CHECK_EQ(loaded.board.boot.entry, GIB(1) + 0x80000);
+	CHECK_EQ(loaded.board.boot.fdt, GIB(1) + MIB(34));
+	fixture_deinit(&loaded);
+}
+
+static void boots_gzip(void)
+{
+	size_t len;
+
+	make_image();
+	len = gzip(image, IMAGE_LEN);
+	CHECK(len > 64);
+	CHECK_EQ(load(MIB(64), packed, len, 0), 0);
+	CHECK(image_is_at(GIB(1) + 0x10000));
+	fixture_deinit(&loaded);
+}
+
+static void boots_zboot(void)
+{
+	static uint8_t zboot[sizeof(packed) + 512];
+	size_t len;
+
+	make_image();
+	len = gzip(image, IMAGE_LEN);
+	memcpy(zboot, "MZ\0\0zimg", 8);
+	store_le32(zboot + 8, 512);
+	store_le32(zboot + 12, (uint32_t)len);
+	memcpy(zboot + 24, "gzip", 5);
+	memcpy(zboot + 512, packed, len);
+	CHECK_EQ(load(MIB(64), zboot, 512 + len, 0), 0);
+	CHECK(image_is_at(GIB(1) + 0x10000));
+	fixture_deinit(&loaded);
+	CHECK(load(MIB(64), zboot, 512 + len - 1, 0) < 0);
+	CHECK_EQ(error_status(), STATUS_IMAGE);
+	CHECK_ERROR("is truncated");
+	fixture_deinit(&loaded);
+	memcpy(zboot + 24, "xzkern", 7);
+	CHECK(load(MIB(64), zboot, 512 + len, 0) < 0);
+	CHECK_ERROR("compressed by xzkern");
+	fixture_deinit(&loaded);
+}
+
+struct program {
+	Elf64_Ehdr eh;
+	Elf64_Phdr ph;
+	uint32_t code[4];
+};
+
+static struct program make_elf(uint64_t address)
+{
+	return (struct program){
+		.eh = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+			.e_type = ET_EXEC, .e_machine = EM_AARCH64, .e_entry = address + 4,
+			.e_phoff = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = 1 },
+		.ph = { .p_type = PT_LOAD, .p_offset = offsetof(struct program, code),
+			.p_paddr = address, .p_filesz = 16, .p_memsz = MIB(3) },
+		.code = { 1, 2, 3, 4 },
+	};
+}
+
+static void boots_elf(void)
+{
+	struct program p = make_elf(GIB(1) + 0x80000);
+
+	CHECK_EQ(load(MIB(64), &p, sizeof(p), 0), 0);
+	CHECK_EQ(loaded.board.boot.entry, GIB(1) + 0x80004);
+	CHECK(!memcmp(memory_at(&loaded.board.memory, GIB(1) + 0x80000, 16), p.code, 16));
+	CHECK_EQ(loaded.board.boot.fdt, GIB(1) + MIB(4));
+	fixture_deinit(&loaded);
+}
+
+/* Refused with STATUS_IMAGE and a line that begins with the path and has `text`. */
+static bool refused(uint64_t mem, const void *bytes, size_t len, size_t initrd, const char *text)
+{
+	int r = load(mem, bytes, len, initrd);
+	bool ok = r < 0 && error_status() == STATUS_IMAGE && strstr(error_message(), text) &&
+		  !strncmp(error_message(), initrd ? "initrd: " : "kernel: ", 8);
+
+	if (!ok)
+		printf("# %d \"%s\", expected \"%s\"\n", r, error_message(), text);
+	fixture_deinit(&loaded);
+	error_clear();
+	return ok;
+}
+
+static void refuses_elf(void)
+{
+	struct program p = make_elf(0xffff800080000000);
+
+	CHECK(refused(MIB(64), &p, sizeof(p), 0, "arch/arm64/boot/Image"));
+	p = make_elf(GIB(1));
+	CHECK(refused(MIB(64), &p, sizeof(p) - 1, 0, "truncated"));
+	CHECK(refused(MIB(64), &p, sizeof(p.eh) + 3, 0, "truncated"));
+	CHECK(refused(MIB(64), &p, sizeof(p.eh) - 1, 0, "kernel: "));
+	p.eh.e_entry = GIB(2);
+	CHECK(refused(MIB(64), &p, sizeof(p), 0, "entry point"));
+	p = make_elf(GIB(1));
+	p.eh.e_machine = EM_X86_64;
+	CHECK(refused(MIB(64), &p, sizeof(p), 0, "x86_64"));
+	p = make_elf(GIB(1));
+	p.ph.p_filesz = p.ph.p_memsz + 1;
+	CHECK(refused(MIB(64), &p, sizeof(p), 0, "ELF segment"));
+}
+
+static void refuses_images(void)
+{
+	static uint8_t other[1024];
+	size_t len;
+
+	make_image();
+	CHECK(refused(MIB(64), "", 0, 0, "is empty"));
+	CHECK(refused(MIB(64), "hello, world\n", 13, 0, "is not a kernel"));
+	CHECK(refused(MIB(64), image, IMAGE_LEN - 1, 0, "is truncated"));
+	CHECK(refused(MIB(64), image, 60, 0, "kernel: "));
+	CHECK(refused(MIB(2), image, IMAGE_LEN, 0, "--mem"));
+	CHECK(refused(MIB(5), image, IMAGE_LEN, 0, "--mem"));
+	image[24] = 1;
+	CHECK(refused(MIB(64), image, IMAGE_LEN, 0, "big-endian"));
+	make_image();
+	len = gzip(image, IMAGE_LEN);
+	CHECK(refused(MIB(64), packed, len - 9, 0, "is truncated"));
+	packed[len / 2] ^= 0x55;
+	CHECK(refused(MIB(64), packed, len, 0, "is damaged"));
+	len = gzip("hello", 5);
+	CHECK(refused(MIB(64), packed, len, 0, "not an arm64 kernel"));
+	memcpy(other + 514, "HdrS", 4);
+	CHECK(refused(MIB(64), other, sizeof(other), 0, "x86"));
+}
+
+static void refuses_large_initrd(void)
+{
+	make_image();
+	CHECK(refused(MIB(64), image, IMAGE_LEN, MIB(58) + 1, "initrd is too large"));
+	CHECK_EQ(load(MIB(64), image, IMAGE_LEN, MIB(58)), 0);
+	fixture_deinit(&loaded);
+}
+
+/* --- PL031 --- */
+
+static uint32_t rtc_read(struct pl031 *rtc, uint64_t offset)
+{
+	uint8_t data[4];
+
+	pl031_access(rtc, offset, data, 4, false);
+	return load_le32(data);
+}
+
+static void clock_keeps_time(void)
+{
+	struct pl031 rtc;
+	uint8_t data[8];
+	uint32_t now;
+
+	pl031_init(&rtc);
+	now = rtc_read(&rtc, 0);
+	CHECK(now - (uint32_t)time(NULL) + 2 < 4);
+	store_le32(data, 1000);
+	pl031_access(&rtc, 8, data, 4, true);
+	CHECK(rtc_read(&rtc, 0) - 1000 < 3);
+	CHECK_EQ(rtc_read(&rtc, 8), 1000);
+	CHECK_EQ(rtc_read(&rtc, 0xfe0), 0x31);
+	CHECK_EQ(rtc_read(&rtc, 0xffc), 0xb1);
+	for (uint64_t offset = 0; offset < PL031_SIZE; offset++)
+		for (unsigned len = 1; len <= 8; len *= 2)
+			pl031_access(&rtc, offset, data, len, offset & 1);
+}
+
+static const struct test tests[] = {
+	TEST(layouts_do_not_overlap),
+	TEST(layout_keeps_within_address_bits),
+	TEST(layout_limits_cpus),
+	TEST(cpus_are_numbered_as_kvm_does),
+	TEST(tree_of_a_plain_board),
+	TEST(tree_of_pci),
+	TEST(tree_with_gicv2),
+	TEST(tree_passes_dtc),
+	TEST(tree_lands_in_ram),
+	TEST(boots_image),
+	TEST(boots_old_image),
+	TEST(boots_gzip),
+	TEST(boots_zboot),
+	TEST(boots_elf),
+	TEST(refuses_elf),
+	TEST(refuses_images),
+	TEST(refuses_large_initrd),
+	TEST(clock_keeps_time),
+};
+TEST_MAIN(tests)
