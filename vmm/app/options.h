@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line: options by one table, which the help is printed from, and every refusal as one
+ * line that names the option. Nothing is opened or asked of the host here.
+ */
+#pragma once
+
+#include <base/types.h>
+#include <host/sysfs.h>
+#include <stdio.h>
+
+#define OPTIONS_VFIO_MAX        32
+#define OPTIONS_CPUS_MAX        65535 /* a sanity bound: KVM and the board say what they allow */
+#define OPTIONS_MEM_DEFAULT     MIB(512)
+#define OPTIONS_CMDLINE_DEFAULT "console=ttyS0"
+
+enum serial_kind { SERIAL_STDIO, SERIAL_FILE, SERIAL_NONE };
+
+/* Strings are argv's own. */
+struct run_options {
+	const char *kernel;
+	const char *initrd;  /* NULL: none */
+	const char *cmdline; /* never NULL */
+	unsigned cpus;
+	uint64_t mem; /* bytes, a multiple of 1 MiB */
+	struct bdf vfio[OPTIONS_VFIO_MAX];
+	unsigned n_vfio;
+	enum serial_kind serial;
+	const char *serial_path; /* SERIAL_FILE only */
+	bool restart;            /* --on-reboot restart */
+};
+
+/* argv[0] is the verb. 0, or -EINVAL with the reason recorded (STATUS_USAGE). */
+int options_parse_run(int argc, char **argv, struct run_options *ret) _must_check_;
+
+/* `devices`: only --json. */
+int options_parse_devices(int argc, char **argv, bool *ret_json) _must_check_;
+
+/* `bind`, `unbind`: one BDF or more, each once. *ret has room for argc. */
+int options_parse_bdfs(int argc, char **argv, struct bdf *ret, unsigned *ret_n) _must_check_;
+
+/* The candidate that `word` is likely a slip of the finger for, or NULL. NULL ends the list. */
+const char *options_nearest(const char *word, const char *const *candidates);
+
+/* The verbs that exist, NULL at the end; whether one is among them. */
+extern const char *const options_verbs[];
+bool help_known(const char *verb);
+
+/* Help of a verb, or of the program for NULL. */
+void help_print(const char *verb, FILE *out);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `thru bind` and `thru unbind`: move functions between the host's drivers and vfio-pci. No state
+ * is kept: unbind clears the override, and the kernel chooses as it did when it found the function.
+ * Both may be repeated; what is as asked already is said to be so. Main thread only.
+ */
+#include "verbs.h"
+
+#include "hostfn.h"
+#include "options.h"
+
+#include <base/error.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *driver_name(const char *driver)
+{
+	return *driver ? driver : "no driver";
+}
+
+/* "0000:00:02.0: e1000e -> vfio-pci", from what the kernel says now. */
+static int report(struct bdf bdf, const char *before)
+{
+	struct host_function fn;
+	char name[BDF_TEXT];
+	int r = sysfs_function(bdf, &fn);
+
+	if (r)
+		return r;
+	bdf_format(bdf, name);
+	if (!strcmp(before, fn.driver))
+		printf("%s: %s already\n", name, driver_name(before));
+	else
+		printf("%s: %s -> %s\n", name, driver_name(before), driver_name(fn.driver));
+	return 0;
+}
+
+static int bind_one(struct bdf bdf)
+{
+	struct host_function fn;
+	char name[BDF_TEXT];
+	int r = sysfs_function(bdf, &fn);
+
+	if (r)
+		return r;
+	if (fn.is_bridge)
+		return fail(STATUS_HOST, EINVAL,
+			    "%s: is a bridge: it stays with the host; choose a function behind it",
+			    bdf_format(bdf, name));
+	/* A vendor's variant of vfio-pci serves as well, and knows the device better. */
+	if (!hostfn_driver_is_vfio(fn.driver))
+		r = sysfs_bind(bdf, "vfio-pci");
+	return r ? r : report(bdf, fn.driver);
+}
+
+/* Whether process `pid` holds one of the two paths open. */
+static bool process_holds(const char *pid, const char *cdev, const char *group)
+{
+	char path[64 + 256], target[64];
+	struct dirent *entry;
+	bool holds = false;
+	ssize_t n;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!holds && (entry = readdir(dir))) {
+		n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = 0;
+		holds = n > 0 && (!strcmp(target, cdev) || !strcmp(target, group));
+	}
+	closedir(dir);
+	return holds;
+}
+
+/*
+ * The kernel lets vfio-pci go only when the last user has closed the device, and makes whoever asks
+ * wait for that without end. So ask /proc first.
+ */
+static int check_unused(const struct host_function *fn)
+{
+	char cdev[64], group[64], name[BDF_TEXT];
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	int r = 0;
+
+	if (!proc)
+		return 0;
+	snprintf(cdev, sizeof(cdev), "/dev/vfio/devices/%.31s", fn->cdev);
+	snprintf(group, sizeof(group), "/dev/vfio/%d", fn->group);
+	while (!r && (entry = readdir(proc)))
+		if (isdigit((unsigned char)entry->d_name[0]) &&
+		    process_holds(entry->d_name, cdev, group))
+			r = fail(STATUS_HOST, EBUSY,
+				 "%s: is in use by process %s; end that guest first",
+				 bdf_format(fn->bdf, name), entry->d_name);
+	closedir(proc);
+	return r;
+}
+
+static int unbind_one(struct bdf bdf)
+{
+	struct host_function fn;
+	int r = sysfs_function(bdf, &fn);
+
+	if (r)
+		return r;
+	/* The host's own driver is not disturbed; only an override left behind is cleared. */
+	if (hostfn_driver_is_vfio(fn.driver))
+		r = check_unused(&fn);
+	else if (*fn.driver && !hostfn_driver_is_vfio(fn.driver_override))
+		return report(bdf, fn.driver);
+	if (!r)
+		r = sysfs_bind(bdf, "");
+	return r ? r : report(bdf, fn.driver);
+}
+
+/* In the order given; the first that fails ends it, with those before it done and said. */
+static int each(int argc, char **argv, int (*one)(struct bdf bdf))
+{
+	struct bdf *bdfs = calloc((size_t)argc, sizeof(*bdfs));
+	unsigned n = 0;
+	int r;
+
+	if (!bdfs)
+		return fail(STATUS_FAILURE, ENOMEM, "%s: out of memory", argv[0]);
+	r = options_parse_bdfs(argc, argv, bdfs, &n);
+	for (unsigned i = 0; !r && i < n; i++)
+		r = one(bdfs[i]);
+	free(bdfs);
+	return r;
+}
+
+int verb_bind(int argc, char **argv)
+{
+	return each(argc, argv, bind_one);
+}
+
+int verb_unbind(int argc, char **argv)
+{
+	return each(argc, argv, unbind_one);
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * PCI functions as sysfs shows them (Documentation/ABI/testing/sysfs-bus-pci, sysfs-bus-vfio-pci,
+ * sysfs-kernel-iommu_groups). A function may vanish between any two reads: what is gone by then
+ * reads as absent, and a scan leaves the function out.
+ *
+ * Called by verbs and at a machine's start, on the main thread.
+ */
+#include <host/sysfs.h>
+
+#include <base/error.h>
+#include <base/fd.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define PCI_HEADER_TYPE        0x0e /* PCI 3.0 §6.2.1 */
+#define PCI_HEADER_TYPE_BRIDGE 1
+
+static const char *root = "";
+
+void sysfs_set_root(const char *prefix)
+{
+	root = prefix ? prefix : "";
+}
+
+static bool parse_hex(const char **text, unsigned digits, unsigned max, unsigned *ret)
+{
+	unsigned v = 0;
+
+	for (unsigned i = 0; i < digits; i++, (*text)++) {
+		char c = **text;
+
+		if (c >= '0' && c <= '9')
+			v = v << 4 | (unsigned)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			v = v << 4 | (unsigned)(c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			v = v << 4 | (unsigned)(c - 'A' + 10);
+		else
+			return false;
+	}
+	*ret = v;
+	return v <= max;
+}
+
+bool bdf_parse(const char *text, struct bdf *ret)
+{
+	unsigned domain = 0, bus, device, function;
+
+	if (strlen(text) == strlen("0000:00:00.0")) {
+		if (!parse_hex(&text, 4, 0xffff, &domain) || *text++ != ':')
+			return false;
+	}
+	if (!parse_hex(&text, 2, 0xff, &bus) || *text++ != ':' ||
+	    !parse_hex(&text, 2, 0x1f, &device) || *text++ != '.' ||
+	    !parse_hex(&text, 1, 7, &function) || *text)
+		return false;
+	*ret = (struct bdf){ (uint16_t)domain, (uint8_t)bus, (uint8_t)device, (uint8_t)function };
+	return true;
+}
+
+const char *bdf_format(struct bdf bdf, char text[BDF_TEXT])
+{
+	snprintf(text, BDF_TEXT, "%04x:%02x:%02x.%x", bdf.domain, bdf.bus, bdf.device & 0x1f,
+		 bdf.function & 7);
+	return text;
+}
+
+static int bdf_compare(const void *a, const void *b)
+{
+	char x[BDF_TEXT], y[BDF_TEXT];
+
+	return strcmp(bdf_format(*(const struct bdf *)a, x), bdf_format(*(const struct bdf *)b, y));
+}
+
+static int function_compare(const void *a, const void *b)
+{
+	const struct host_function *x = a, *y = b;
+
+	return bdf_compare(&x->bdf, &y->bdf);
+}
+
+static void make_path(char path[PATH_MAX], const char *fmt, va_list ap)
+{
+	size_t n = (size_t)snprintf(path, PATH_MAX, "%s", root);
+
+	if (n < PATH_MAX)
+		vsnprintf(path + n, PATH_MAX - n, fmt, ap);
+}
+
+static _printf_(2, 3) void path_format(char path[PATH_MAX], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	make_path(path, fmt, ap);
+	va_end(ap);
+}
+
+/* An attribute of a function, without its newline; "" when it is not there. */
+static void read_attribute(const char *bdf, const char *name, char *text, size_t size)
+{
+	char path[PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+	ssize_t n;
+
+	text[0] = 0;
+	path_format(path, "/sys/bus/pci/devices/%s/%s", bdf, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	n = read(fd, text, size - 1);
+	text[n > 0 ? n : 0] = 0;
+	text[strcspn(text, "\n")] = 0;
+}
+
+static unsigned long read_number(const char *bdf, const char *name)
+{
+	char text[32];
+
+	read_attribute(bdf, name, text, sizeof(text));
+	return strtoul(text, NULL, 0);
+}
+
+/* Where a link of a function points to: the last component, or "". */
+static void read_link(const char *bdf, const char *name, char *text, size_t size)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	const char *last;
+	ssize_t n;
+
+	text[0] = 0;
+	path_format(path, "/sys/bus/pci/devices/%s/%s", bdf, name);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n <= 0)
+		return;
+	target[n] = 0;
+	last = strrchr(target, '/');
+	snprintf(text, size, "%s", last ? last + 1 : target);
+}
+
+static bool read_is_bridge(const char *bdf)
+{
+	char path[PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+	uint8_t type = 0;
+
+	path_format(path, "/sys/bus/pci/devices/%s/config", bdf);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && !fd_read_at(fd, &type, 1, PCI_HEADER_TYPE) &&
+	       (type & 0x7f) == PCI_HEADER_TYPE_BRIDGE;
+}
+
+/* The VFIO device of a function: vfio-dev/NAME, whose `dev` is "major:minor". */
+static void read_cdev(const char *bdf, struct host_function *fn)
+{
+	char path[PATH_MAX], name[64 + sizeof(fn->cdev)], dev[32];
+	struct dirent *entry;
+	DIR *dir;
+
+	path_format(path, "/sys/bus/pci/devices/%s/vfio-dev", bdf);
+	dir = opendir(path);
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || strlen(entry->d_name) >= sizeof(fn->cdev))
+			continue;
+		snprintf(name, sizeof(name), "vfio-dev/%.31s/dev", entry->d_name);
+		read_attribute(bdf, name, dev, sizeof(dev));
+		if (sscanf(dev, "%u:%u", &fn->cdev_major, &fn->cdev_minor) == 2)
+			snprintf(fn->cdev, sizeof(fn->cdev), "%.31s", entry->d_name);
+	}
+	closedir(dir);
+}
+
+/* False when there is no such function, or no longer. */
+static bool read_function(struct bdf bdf, struct host_function *fn)
+{
+	char name[BDF_TEXT], text[64], path[PATH_MAX];
+
+	bdf_format(bdf, name);
+	*fn = (struct host_function){ .bdf = bdf, .group = -1 };
+	fn->vendor = (uint16_t)read_number(name, "vendor");
+	fn->device = (uint16_t)read_number(name, "device");
+	fn->class = (uint32_t)read_number(name, "class") & 0xffffff;
+	read_link(name, "iommu_group", text, sizeof(text));
+	if (*text)
+		fn->group = atoi(text);
+	read_link(name, "driver", fn->driver, sizeof(fn->driver));
+	read_attribute(name, "driver_override", fn->driver_override, sizeof(fn->driver_override));
+	if (!strcmp(fn->driver_override, "(null)")) /* how the kernel prints none */
+		fn->driver_override[0] = 0;
+	read_attribute(name, "reset_method", fn->reset, sizeof(fn->reset));
+	fn->is_bridge = read_is_bridge(name);
+	read_cdev(name, fn);
+	path_format(path, "/sys/bus/pci/devices/%s/vendor", name);
+	return access(path, F_OK) == 0;
+}
+
+static int fail_absent(const char *bdf)
+{
+	return fail(STATUS_HOST, ENODEV, "%s: no such PCI function; run: thru devices", bdf);
+}
+
+int sysfs_function(struct bdf bdf, struct host_function *ret)
+{
+	struct host_function fn;
+	char name[BDF_TEXT];
+
+	if (!read_function(bdf, &fn))
+		return fail_absent(bdf_format(bdf, name));
+	*ret = fn;
+	return 0;
+}
+
+/* The functions that a directory names, in no order; other entries are skipped. */
+static int list_bdfs(const char *path, struct bdf **ret, unsigned *ret_n)
+{
+	struct bdf *list = NULL, *more, bdf;
+	struct dirent *entry;
+	unsigned n = 0;
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		if (!bdf_parse(entry->d_name, &bdf))
+			continue;
+		more = reallocarray(list, n + 1, sizeof(*list));
+		if (!more) {
+			free(list);
+			closedir(dir);
+			return -ENOMEM;
+		}
+		list = more;
+		list[n++] = bdf;
+	}
+	closedir(dir);
+	if (n)
+		qsort(list, n, sizeof(*list), bdf_compare);
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+int sysfs_functions(struct host_function **ret, unsigned *ret_n)
+{
+	struct host_function *functions;
+	struct bdf *bdfs;
+	char path[PATH_MAX];
+	unsigned n_bdfs, n = 0;
+	int r;
+
+	path_format(path, "/sys/bus/pci/devices");
+	r = list_bdfs(path, &bdfs, &n_bdfs);
+	if (r)
+		return fail(STATUS_HOST, -r, "%s: %s; is sysfs mounted, and has this machine PCI?",
+			    path, strerror(-r));
+	functions = calloc(n_bdfs + 1, sizeof(*functions));
+	if (!functions) {
+		free(bdfs);
+		return fail(STATUS_HOST, ENOMEM, "PCI functions: out of memory");
+	}
+	for (unsigned i = 0; i < n_bdfs; i++)
+		n += read_function(bdfs[i], &functions[n]);
+	free(bdfs);
+	qsort(functions, n, sizeof(*functions), function_compare);
+	*ret = functions;
+	*ret_n = n;
+	return 0;
+}
+
+int sysfs_group(int group, struct bdf **ret, unsigned *ret_n)
+{
+	char path[PATH_MAX];
+	int r;
+
+	path_format(path, "/sys/kernel/iommu_groups/%d/devices", group);
+	r = list_bdfs(path, ret, ret_n);
+	if (r)
+		return fail(STATUS_HOST, -r, "IOMMU group %d: %s", group, strerror(-r));
+	return 0;
+}
+
+static int fail_cdev(const char *bdf, const char *path, int errnum)
+{
+	switch (errnum) {
+	case ENOENT:
+		return fail(STATUS_HOST, errnum, "%s: %s does not exist; is /dev a devtmpfs?", bdf,
+			    path);
+	case EACCES:
+	case EPERM:
+		return fail(STATUS_HOST, errnum,
+			    "%s: no permission to open %s; run as root, or: chown $USER %s", bdf,
+			    path, path);
+	case EBUSY:
+		return fail(STATUS_HOST, errnum, "%s: %s is in use by another process; end it", bdf,
+			    path);
+	default:
+		return fail(STATUS_HOST, errnum, "%s: cannot open %s: %s", bdf, path,
+			    strerror(errnum));
+	}
+}
+
+int sysfs_cdev_open(const struct host_function *fn, int *ret_fd)
+{
+	char path[PATH_MAX], name[BDF_TEXT];
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+
+	bdf_format(fn->bdf, name);
+	if (!*fn->cdev)
+		return fail(STATUS_HOST, ENODEV, "%s: has no VFIO device; run: thru bind %s", name,
+			    name);
+	path_format(path, "/dev/vfio/devices/%s", fn->cdev);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fail_cdev(name, path, errno);
+	if (fstat(fd, &st) < 0)
+		return fail_cdev(name, path, errno);
+	if (!S_ISCHR(st.st_mode) || major(st.st_rdev) != fn->cdev_major ||
+	    minor(st.st_rdev) != fn->cdev_minor)
+		return fail(STATUS_HOST, ENXIO,
+			    "%s: %s is not the device %u:%u that sysfs names; remove the stale "
+			    "node and run: thru bind %s",
+			    name, path, fn->cdev_major, fn->cdev_minor, name);
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+/* Write one word to a file that sysfs has; records nothing. */
+static _printf_(2, 3) int write_word(const char *word, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+	va_list ap;
+
+	va_start(ap, fmt);
+	make_path(path, fmt, ap);
+	va_end(ap);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* One write(2): each is a command of its own to sysfs. */
+	if (write(fd, word, strlen(word)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int fail_write(const char *bdf, const char *what, int errnum)
+{
+	if (errnum == EACCES || errnum == EPERM || errnum == EROFS)
+		return fail(STATUS_HOST, errnum, "%s: no permission to %s; run as root", bdf, what);
+	return fail(STATUS_HOST, errnum, "%s: the kernel refused to %s: %s", bdf, what,
+		    strerror(errnum));
+}
+
+int sysfs_unbind(struct bdf bdf)
+{
+	char name[BDF_TEXT], driver[32];
+	int r;
+
+	read_link(bdf_format(bdf, name), "driver", driver, sizeof(driver));
+	if (!*driver)
+		return 0;
+	r = write_word(name, "/sys/bus/pci/devices/%s/driver/unbind", name);
+	if (r == -ENODEV || r == -ENOENT)
+		return 0; /* the driver let go of it, or it vanished, in between */
+	return r ? fail_write(name, "unbind its driver", -r) : 0;
+}
+
+static int check_driver(const char *bdf, const char *driver)
+{
+	char path[PATH_MAX];
+
+	path_format(path, "/sys/bus/pci/drivers/%s", driver);
+	if (access(path, F_OK) == 0)
+		return 0;
+	if (!strcmp(driver, "vfio-pci"))
+		return fail(STATUS_HOST, ENOENT,
+			    "%s: the kernel has no driver vfio-pci; run: modprobe vfio-pci (kernel "
+			    "option CONFIG_VFIO_PCI)",
+			    bdf);
+	return fail(STATUS_HOST, ENOENT, "%s: the kernel has no driver %s; load its module", bdf,
+		    driver);
+}
+
+static int set_override(const char *bdf, const char *driver)
+{
+	int r = write_word(*driver ? driver : "\n", "/sys/bus/pci/devices/%s/driver_override", bdf);
+
+	return r ? fail_write(bdf, "choose its driver (driver_override)", -r) : 0;
+}
+
+/* The driver did not take the function: put it back as it was, so that nothing is left behind. */
+static int fail_probe(struct bdf bdf, const char *name, const char *driver, int errnum)
+{
+	int r = errnum == EACCES || errnum == EPERM
+			? fail_write(name, "probe drivers", errnum)
+			: fail(STATUS_HOST, errnum ? errnum : ENODEV,
+			       "%s: %s did not take it; the reason is in the kernel's log, see: dmesg",
+			       name, driver);
+
+	if (write_word("\n", "/sys/bus/pci/devices/%s/driver_override", name) == 0 &&
+	    sysfs_unbind(bdf) == 0 && write_word(name, "/sys/bus/pci/drivers_probe") == 0)
+		return r;
+	return r;
+}
+
+int sysfs_bind(struct bdf bdf, const char *driver)
+{
+	struct host_function fn;
+	char name[BDF_TEXT];
+	int r = sysfs_function(bdf, &fn);
+
+	bdf_format(bdf, name);
+	if (!r && *driver && !strcmp(fn.driver, driver))
+		return strcmp(fn.driver_override, driver) ? set_override(name, driver) : 0;
+	if (!r && *driver)
+		r = check_driver(name, driver);
+	if (!r)
+		r = set_override(name, driver);
+	if (!r)
+		r = sysfs_unbind(bdf);
+	if (r)
+		return r;
+	r = write_word(name, "/sys/bus/pci/drivers_probe");
+	/* Without an override no driver at all may want it, and that is as asked. */
+	if (!read_function(bdf, &fn))
+		return fail_absent(name);
+	if (*driver && strcmp(fn.driver, driver))
+		return fail_probe(bdf, name, driver, -r);
+	return 0;
+}
