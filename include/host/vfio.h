@@ -16,6 +16,7 @@ struct vfio_device {
 	uint32_t devid; /* iommufd object, from the bind */
 	bool bound;
 	bool attached;
+	bool clean; /* reset (the bind does) and not used since: needs no reset before use */
 };
 
 /*
@@ -26,7 +27,7 @@ int vfio_device_bind(struct vfio_device *dev, int iommufd) _must_check_;
 int vfio_device_attach(struct vfio_device *dev, uint32_t ioas) _must_check_;
 int vfio_device_detach(struct vfio_device *dev);
 
-/* VFIO_DEVICE_GET_INFO, VFIO_DEVICE_GET_IRQ_INFO. */
+/* VFIO_DEVICE_GET_INFO, VFIO_DEVICE_GET_IRQ_INFO: an index that it does not have has count 0. */
 int vfio_device_info(const struct vfio_device *dev, struct vfio_device_info *ret) _must_check_;
 int vfio_irq_info(const struct vfio_device *dev, unsigned index,
 		  struct vfio_irq_info *ret) _must_check_;
@@ -47,7 +48,10 @@ int vfio_region_info(const struct vfio_device *dev, unsigned index, struct vfio_
 int vfio_region_read(const struct vfio_device *dev, uint64_t at, void *buf, unsigned len);
 int vfio_region_write(const struct vfio_device *dev, uint64_t at, const void *buf, unsigned len);
 
-/* mmap(2) of a region's span, at an address with the same offset into `align` as `gpa_hint`. */
+/*
+ * mmap(2) of a region's span, at a host address with the same offset into `align` (a power of two)
+ * as `at`: where the guest's address has it too, the kernel can use its large page table entries.
+ */
 int vfio_region_mmap(const struct vfio_device *dev, uint64_t at, uint64_t size, uint64_t align,
 		     void **ret_hva) _must_check_;
 void vfio_region_munmap(void *hva, uint64_t size);
@@ -62,5 +66,8 @@ int vfio_irq_set_trigger(const struct vfio_device *dev, unsigned index, unsigned
 int vfio_irq_set_unmask_fd(const struct vfio_device *dev, unsigned index, int fd) _must_check_;
 int vfio_irq_disable(const struct vfio_device *dev, unsigned index);
 
-/* VFIO_DEVICE_RESET: the function's own reset. -ENOTTY (not recorded) when it has none. */
-int vfio_device_reset(const struct vfio_device *dev);
+/*
+ * VFIO_DEVICE_RESET: the function's own reset; sets `clean`. -ENOTTY (not recorded) when it has
+ * none: vfio_device_info.flags lacks VFIO_DEVICE_FLAGS_RESET then.
+ */
+int vfio_device_reset(struct vfio_device *dev);
