@@ -108,18 +108,26 @@ static int check_unused(const struct host_function *fn)
 
 static int unbind_one(struct bdf bdf)
 {
-	struct host_function fn;
+	struct host_function fn, now;
+	char name[BDF_TEXT];
 	int r = sysfs_function(bdf, &fn);
 
 	if (r)
 		return r;
-	/* The host's own driver is not disturbed; only an override left behind is cleared. */
-	if (hostfn_driver_is_vfio(fn.driver))
-		r = check_unused(&fn);
-	else if (*fn.driver && !hostfn_driver_is_vfio(fn.driver_override))
+	/* The host's own driver is not disturbed. */
+	if (*fn.driver && !hostfn_driver_is_vfio(fn.driver))
 		return report(bdf, fn.driver);
+	r = check_unused(&fn);
 	if (!r)
 		r = sysfs_bind(bdf, "");
+	if (!r)
+		r = sysfs_function(bdf, &now);
+	if (!r && hostfn_driver_is_vfio(now.driver))
+		return fail(
+			STATUS_HOST, EBUSY,
+			"%s: %s took it again, by an id given to that driver; take it back: echo "
+			"%04x %04x > /sys/bus/pci/drivers/%s/remove_id",
+			bdf_format(bdf, name), now.driver, now.vendor, now.device, now.driver);
 	return r ? r : report(bdf, fn.driver);
 }
 

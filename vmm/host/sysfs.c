@@ -145,7 +145,7 @@ static void read_link(const char *bdf, const char *name, char *text, size_t size
 		return;
 	target[n] = 0;
 	last = strrchr(target, '/');
-	snprintf(text, size, "%s", last ? last + 1 : target);
+	snprintf(text, size, "%.*s", (int)size - 1, last ? last + 1 : target);
 }
 
 static bool read_is_bridge(const char *bdf)
@@ -402,18 +402,20 @@ static int set_override(const char *bdf, const char *driver)
 	return r ? fail_write(bdf, "choose its driver (driver_override)", -r) : 0;
 }
 
-/* The driver did not take the function: put it back as it was, so that nothing is left behind. */
+/* The driver did not take the function: let the host have it, so that nothing is left behind. */
 static int fail_probe(struct bdf bdf, const char *name, const char *driver, int errnum)
 {
-	int r = errnum == EACCES || errnum == EPERM
-			? fail_write(name, "probe drivers", errnum)
-			: fail(STATUS_HOST, errnum ? errnum : ENODEV,
-			       "%s: %s did not take it; the reason is in the kernel's log, see: dmesg",
-			       name, driver);
+	int r;
 
-	if (write_word("\n", "/sys/bus/pci/devices/%s/driver_override", name) == 0 &&
-	    sysfs_unbind(bdf) == 0 && write_word(name, "/sys/bus/pci/drivers_probe") == 0)
-		return r;
+	if (errnum == EACCES || errnum == EPERM)
+		r = fail_write(name, "probe drivers", errnum);
+	else
+		r = fail(STATUS_HOST, errnum ? errnum : ENODEV,
+			 "%s: %s did not take it; the reason is in the kernel's log, see: dmesg",
+			 name, driver);
+	/* The first failure is the one to report: that of the way back says nothing more. */
+	if (!set_override(name, "") && !sysfs_unbind(bdf))
+		(void)!write_word(name, "/sys/bus/pci/drivers_probe");
 	return r;
 }
 

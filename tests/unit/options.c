@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line: every value that it takes, and every refusal with the option's name in it. */
+#include "vmm/app/options.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define ARGS_MAX 64
+
+static struct run_options o;
+
+/* Words separated by '|', after the verb. */
+static int parse(const char *line)
+{
+	static char text[4096];
+	char *argv[ARGS_MAX] = { (char *)"run" }, *rest = text;
+	int argc = 1;
+
+	snprintf(text, sizeof(text), "%s", line);
+	while (*line && rest && argc < ARGS_MAX - 1)
+		argv[argc++] = strsep(&rest, "|");
+	memset(&o, 0xa5, sizeof(o));
+	return options_parse_run(argc, argv, &o);
+}
+
+static void defaults(void)
+{
+	CHECK(!parse("--kernel|vmlinuz"));
+	CHECK(!strcmp(o.kernel, "vmlinuz"));
+	CHECK(!o.initrd);
+	CHECK(!strcmp(o.cmdline, "console=ttyS0"));
+	CHECK_EQ(o.cpus, 1);
+	CHECK_EQ(o.mem, MIB(512));
+	CHECK_EQ(o.n_vfio, 0);
+	CHECK_EQ(o.serial, SERIAL_STDIO);
+	CHECK(!o.restart);
+}
+
+static void everything(void)
+{
+	CHECK(!parse("--vfio|0000:00:02.0|--kernel=k=1|--initrd|i|--cmdline|a=b --c|--cpus=4|--mem|"
+		     "3G|--vfio=01:00.1|--serial|file:/x/log|--on-reboot=restart"));
+	CHECK(!strcmp(o.kernel, "k=1"));
+	CHECK(!strcmp(o.initrd, "i"));
+	CHECK(!strcmp(o.cmdline, "a=b --c"));
+	CHECK_EQ(o.cpus, 4);
+	CHECK_EQ(o.mem, GIB(3));
+	CHECK_EQ(o.n_vfio, 2);
+	CHECK_EQ(o.vfio[0].device, 2);
+	CHECK_EQ(o.vfio[1].bus, 1);
+	CHECK_EQ(o.vfio[1].function, 1);
+	CHECK_EQ(o.serial, SERIAL_FILE);
+	CHECK(!strcmp(o.serial_path, "/x/log"));
+	CHECK(o.restart);
+	CHECK(!parse("--kernel|k|--cmdline=|--serial=none|--on-reboot|exit"));
+	CHECK(!strcmp(o.cmdline, ""));
+	CHECK_EQ(o.serial, SERIAL_NONE);
+	CHECK(!parse("--kernel|k|--cmdline|--quiet")); /* a value may look like an option */
+	CHECK(!strcmp(o.cmdline, "--quiet"));
+}
+
+static void sizes(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t size;
+	} cases[] = {
+		{ "1048576", MIB(1) }, { "1024K", MIB(1) }, { "1M", MIB(1) },
+		{ "2G", GIB(2) },      { "1T", TIB(1) },    { "0512M", MIB(512) },
+	};
+	char line[64];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(line, sizeof(line), "--kernel|k|--mem|%s", cases[i].text);
+		CHECK(!parse(line));
+		CHECK_EQ(o.mem, cases[i].size);
+	}
+}
+
+static void refusals(void)
+{
+	static const struct {
+		const char *line, *error;
+	} cases[] = {
+		{ "", "--kernel is missing" },
+		{ "--kernel", "--kernel: its value is missing; give --kernel FILE" },
+		{ "--kernel=", "--kernel: the file's name is empty" },
+		{ "--kernel|k|--initrd=", "--initrd: the file's name is empty" },
+		{ "--kernel|a|--kernel|b", "--kernel: given twice" },
+		{ "--kernel|k|--mem|1G|--mem=1G", "--mem: given twice" },
+		{ "--kernel|k|--mem|0", "--mem 0: a guest needs memory" },
+		{ "--kernel|k|--mem|0G", "--mem 0G: a guest needs memory" },
+		{ "--kernel|k|--mem|1000000", "--mem 1000000: not a multiple of 1 MiB" },
+		{ "--kernel|k|--mem|1025K", "round it, as in 2M" },
+		{ "--kernel|k|--mem|1.5G", "--mem 1.5G: not a size" },
+		{ "--kernel|k|--mem|1GB", "--mem 1GB: not a size" },
+		{ "--kernel|k|--mem|-1", "--mem -1: not a size" },
+		{ "--kernel|k|--mem|", "--mem : not a size" },
+		{ "--kernel|k|--mem|lots", "--mem lots: not a size" },
+		{ "--kernel|k|--mem|99999999999999999999", "not a size" },
+		{ "--kernel|k|--mem|9999999999T", "--mem 9999999999T: larger than any" },
+		{ "--kernel|k|--mem|8388608T", "larger than any" },
+		{ "--kernel|k|--cpus|0", "--cpus 0: out of range" },
+		{ "--kernel|k|--cpus|70000", "--cpus 70000: out of range" },
+		{ "--kernel|k|--cpus|two", "--cpus two: not a number" },
+		{ "--kernel|k|--cpus|2x", "--cpus 2x: not a number" },
+		{ "--kernel|k|--cpus|-1", "--cpus -1: not a number" },
+		{ "--kernel|k|--vfio|eth0", "--vfio eth0: not a PCI address" },
+		{ "--kernel|k|--vfio|00:02.0|--vfio|0000:00:02.0",
+		  "--vfio 0000:00:02.0: given twice" },
+		{ "--kernel|k|--serial|tty", "--serial tty: not known" },
+		{ "--kernel|k|--serial|file:", "--serial file:: not known" },
+		{ "--kernel|k|--on-reboot|die", "--on-reboot die: not known" },
+		{ "--kernle|k", "--kernle: no such option; did you mean --kernel?" },
+		{ "--memory=1G", "--memory: no such option; did you mean --mem?" },
+		{ "--cpu=1", "--cpu: no such option; did you mean --cpus?" },
+		{ "--frobnicate", "--frobnicate: no such option; see thru run --help" },
+		{ "-k|k", "-k: no such option" },
+		{ "vmlinuz", "vmlinuz: unexpected; a kernel is given as --kernel FILE" },
+		{ "--kernel|k|-", "-: unexpected" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		CHECK_EQ(parse(cases[i].line), -EINVAL);
+		CHECK_EQ(error_status(), STATUS_USAGE);
+		CHECK(!strchr(error_message(), '\n'));
+		CHECK_ERROR(cases[i].error);
+	}
+}
+
+static void too_many_devices(void)
+{
+	char line[4096] = "--kernel|k";
+
+	for (unsigned i = 0; i <= OPTIONS_VFIO_MAX; i++) {
+		if (i == OPTIONS_VFIO_MAX)
+			CHECK(!parse(line));
+		snprintf(line + strlen(line), 32, "|--vfio=%02x:00.0", i + 1);
+	}
+	CHECK_EQ(parse(line), -EINVAL);
+	CHECK_ERROR("more than 32 functions");
+}
+
+static void devices(void)
+{
+	char *plain[] = { (char *)"devices", NULL };
+	char *json[] = { (char *)"devices", (char *)"--json", NULL };
+	char *value[] = { (char *)"devices", (char *)"--json=1", NULL };
+	char *slip[] = { (char *)"devices", (char *)"--jason", NULL };
+	char *word[] = { (char *)"devices", (char *)"all", NULL };
+	bool b = true;
+
+	CHECK(!options_parse_devices(1, plain, &b) && !b);
+	CHECK(!options_parse_devices(2, json, &b) && b);
+	CHECK_EQ(options_parse_devices(2, value, &b), -EINVAL);
+	CHECK_ERROR("--json: takes no value");
+	CHECK_EQ(options_parse_devices(2, slip, &b), -EINVAL);
+	CHECK_ERROR("did you mean --json?");
+	CHECK_EQ(options_parse_devices(2, word, &b), -EINVAL);
+	CHECK_ERROR("all: unexpected");
+}
+
+static void bdfs(void)
+{
+	char *none[] = { (char *)"bind", NULL };
+	char *two[] = { (char *)"bind", (char *)"00:02.0", (char *)"0000:00:03.0", NULL };
+	char *twice[] = { (char *)"bind", (char *)"00:02.0", (char *)"0000:00:02.0", NULL };
+	char *wrong[] = { (char *)"unbind", (char *)"nic", NULL };
+	char *option[] = { (char *)"bind", (char *)"--force", (char *)"00:02.0", NULL };
+	struct bdf list[4];
+	unsigned n = 0;
+
+	CHECK(!options_parse_bdfs(3, two, list, &n));
+	CHECK_EQ(n, 2);
+	CHECK_EQ(list[1].device, 3);
+	CHECK_EQ(options_parse_bdfs(1, none, list, &n), -EINVAL);
+	CHECK_ERROR("bind: which function?");
+	CHECK_EQ(options_parse_bdfs(3, twice, list, &n), -EINVAL);
+	CHECK_ERROR("0000:00:02.0: given twice");
+	CHECK_EQ(options_parse_bdfs(2, wrong, list, &n), -EINVAL);
+	CHECK_ERROR("nic: not a PCI address");
+	CHECK_EQ(options_parse_bdfs(3, option, list, &n), -EINVAL);
+	CHECK_ERROR("--force: no such option");
+}
+
+static void nearest(void)
+{
+	CHECK(!strcmp(options_nearest("devcies", options_verbs), "devices"));
+	CHECK(!strcmp(options_nearest("unbnid", options_verbs), "unbind"));
+	CHECK(!strcmp(options_nearest("rnu", options_verbs), "run"));
+	CHECK(!options_nearest("frobnicate", options_verbs));
+	CHECK(!options_nearest("", options_verbs));
+}
+
+static void help(void)
+{
+	static const char *const wanted[] = { "--kernel FILE",    "--initrd FILE",
+					      "--cmdline STRING", "--cpus N",
+					      "--mem SIZE",       "--vfio BDF",
+					      "--serial WHERE",   "--on-reboot ACTION" };
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	CHECK(out);
+	help_print("run", out);
+	fflush(out);
+	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++)
+		CHECK(strstr(text, wanted[i]));
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)
+		CHECK(end - line <= 80);
+	rewind(out);
+	help_print(NULL, out);
+	fflush(out);
+	for (unsigned i = 0; options_verbs[i]; i++) {
+		CHECK(strstr(text, options_verbs[i]));
+		CHECK(help_known(options_verbs[i]));
+	}
+	CHECK(!help_known("frobnicate"));
+	fclose(out);
+	free(text);
+}
+
+static const struct test tests[] = {
+	TEST(defaults), TEST(everything), TEST(sizes),   TEST(refusals), TEST(too_many_devices),
+	TEST(devices),  TEST(bdfs),       TEST(nearest), TEST(help),
+};
+TEST_MAIN(tests)

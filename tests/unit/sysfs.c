@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sysfs as a tree of files: what is read from it, and what it takes for a refusal. */
+#include <host/sysfs.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "test.h"
+
+static char tree[] = "/tmp/thru-sysfs-XXXXXX";
+
+static _printf_(1, 2) char *path_of(const char *fmt, ...)
+{
+	static char path[PATH_MAX];
+	va_list ap;
+	int n = snprintf(path, sizeof(path), "%s/", tree);
+
+	va_start(ap, fmt);
+	vsnprintf(path + n, sizeof(path) - (size_t)n, fmt, ap);
+	va_end(ap);
+	return path;
+}
+
+static void make_parents(char *path)
+{
+	for (char *slash = path + sizeof(tree); (slash = strchr(slash, '/')); slash++) {
+		*slash = 0;
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+}
+
+static void put(char *path, const char *text, size_t len)
+{
+	int fd;
+
+	make_parents(path);
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0644);
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+		abort();
+	close(fd);
+}
+
+static void put_text(const char *bdf, const char *name, const char *text)
+{
+	put(path_of("sys/bus/pci/devices/%s/%s", bdf, name), text, strlen(text));
+}
+
+static void put_link(const char *bdf, const char *name, const char *target)
+{
+	char *path = path_of("sys/bus/pci/devices/%s/%s", bdf, name);
+
+	make_parents(path);
+	unlink(path);
+	if (symlink(target, path))
+		abort();
+}
+
+static bool file_is(const char *path, const char *text)
+{
+	char got[256];
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, got, sizeof(got));
+
+	close(fd);
+	return n == (ssize_t)strlen(text) && !memcmp(got, text, (size_t)n);
+}
+
+static void put_function(const char *bdf, const char *driver, int group, uint8_t header)
+{
+	char config[64] = { 0 }, text[64];
+
+	config[0x0e] = (char)header;
+	put_text(bdf, "vendor", "0x8086\n");
+	put_text(bdf, "device", "0x10d3\n");
+	put_text(bdf, "class", "0x020000\n");
+	put_text(bdf, "driver_override", "(null)\n");
+	put_text(bdf, "reset_method", "flr bus pm\n");
+	put(path_of("sys/bus/pci/devices/%s/config", bdf), config, sizeof(config));
+	snprintf(text, sizeof(text), "../../../bus/pci/drivers/%s", driver);
+	if (*driver)
+		put_link(bdf, "driver", text);
+	snprintf(text, sizeof(text), "../../../kernel/iommu_groups/%d", group);
+	if (group >= 0) {
+		put_link(bdf, "iommu_group", text);
+		put(path_of("sys/kernel/iommu_groups/%d/devices/%s", group, bdf), "", 0);
+	}
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static void clear_tree(void)
+{
+	nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	mkdir(tree, 0755);
+}
+
+static void bdf_text(void)
+{
+	static const char *const wrong[] = {
+		"",
+		"0",
+		"0000:00:02",
+		"0000:00:02.8",
+		"0000:00:20.0",
+		"0000:00:02.0 ",
+		"000:00:02.0",
+		"00000:00:02.0",
+		"0000:00:02.00",
+		"0000-00:02.0",
+		"g000:00:02.0",
+		"00:02,0",
+		"0000:0:02.0",
+		"-000:00:02.0",
+		"0x00:00:02.0",
+	};
+	char text[BDF_TEXT];
+	struct bdf bdf;
+
+	CHECK(bdf_parse("abcd:EF:1f.7", &bdf));
+	CHECK(bdf.domain == 0xabcd && bdf.bus == 0xef && bdf.device == 0x1f && bdf.function == 7);
+	CHECK(!strcmp(bdf_format(bdf, text), "abcd:ef:1f.7"));
+	CHECK(bdf_parse("00:02.0", &bdf));
+	CHECK(!strcmp(bdf_format(bdf, text), "0000:00:02.0"));
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++)
+		CHECK(!bdf_parse(wrong[i], &bdf));
+}
+
+static void function(void)
+{
+	struct bdf bdf = { .device = 2 };
+	struct host_function fn;
+
+	clear_tree();
+	put_function("0000:00:02.0", "e1000e", 7, 0x80);
+	CHECK(!sysfs_function(bdf, &fn));
+	CHECK_EQ(fn.vendor, 0x8086);
+	CHECK_EQ(fn.device, 0x10d3);
+	CHECK_EQ(fn.class, 0x020000);
+	CHECK_EQ(fn.group, 7);
+	CHECK(!strcmp(fn.driver, "e1000e"));
+	CHECK(!strcmp(fn.driver_override, ""));
+	CHECK(!strcmp(fn.reset, "flr bus pm"));
+	CHECK(!strcmp(fn.cdev, ""));
+	CHECK(!fn.is_bridge);
+	put_text("0000:00:02.0", "driver_override", "vfio-pci\n");
+	put_text("0000:00:02.0", "vfio-dev/vfio3/dev", "511:3\n");
+	CHECK(!sysfs_function(bdf, &fn));
+	CHECK(!strcmp(fn.driver_override, "vfio-pci"));
+	CHECK(!strcmp(fn.cdev, "vfio3"));
+	CHECK(fn.cdev_major == 511 && fn.cdev_minor == 3);
+	bdf.device = 9;
+	CHECK_EQ(sysfs_function(bdf, &fn), -ENODEV);
+	CHECK_ERROR("0000:00:09.0: no such PCI function");
+}
+
+/* Attributes that are not there, as on a machine without IOMMU or while a function goes away. */
+static void bare_function(void)
+{
+	struct bdf bdf = { .device = 3 };
+	struct host_function fn;
+
+	clear_tree();
+	put_text("0000:00:03.0", "vendor", "0x1af4\n");
+	CHECK(!sysfs_function(bdf, &fn));
+	CHECK_EQ(fn.vendor, 0x1af4);
+	CHECK(fn.group == -1);
+	CHECK(!*fn.driver && !*fn.driver_override && !*fn.cdev && !*fn.reset);
+	CHECK(!fn.is_bridge);
+}
+
+static void functions_and_groups(void)
+{
+	struct host_function *functions;
+	char text[BDF_TEXT];
+	struct bdf *members;
+	unsigned n;
+
+	clear_tree();
+	put_function("0001:00:00.0", "", 9, 0);
+	put_function("0000:01:00.0", "nvme", 7, 0);
+	put_function("0000:00:1c.0", "pcieport", 7, 1);
+	put_function("0000:00:02.0", "e1000e", -1, 0);
+	mkdir(path_of("sys/bus/pci/devices/0000:00:05.0"), 0755); /* went away during the scan */
+	put_text("not-a-function", "vendor", "0x0\n");
+	CHECK(!sysfs_functions(&functions, &n));
+	CHECK_EQ(n, 4);
+	CHECK(!strcmp(bdf_format(functions[0].bdf, text), "0000:00:02.0"));
+	CHECK(!strcmp(bdf_format(functions[1].bdf, text), "0000:00:1c.0"));
+	CHECK(functions[1].is_bridge);
+	CHECK(!strcmp(bdf_format(functions[3].bdf, text), "0001:00:00.0"));
+	free(functions);
+	CHECK(!sysfs_group(7, &members, &n));
+	CHECK_EQ(n, 2);
+	CHECK(!strcmp(bdf_format(members[0], text), "0000:00:1c.0"));
+	free(members);
+	CHECK_EQ(sysfs_group(8, &members, &n), -ENOENT);
+	CHECK_ERROR("IOMMU group 8");
+	clear_tree();
+	CHECK_EQ(sysfs_functions(&functions, &n), -ENOENT);
+	CHECK_ERROR("is sysfs mounted");
+}
+
+static void cdev_open(void)
+{
+	struct host_function fn = { .bdf = { .device = 2 } };
+	char *path;
+	int fd = -1;
+
+	clear_tree();
+	CHECK_EQ(sysfs_cdev_open(&fn, &fd), -ENODEV);
+	CHECK_ERROR("thru bind 0000:00:02.0");
+	strcpy(fn.cdev, "vfio0");
+	fn.cdev_major = 1; /* /dev/null stands in */
+	fn.cdev_minor = 3;
+	CHECK_EQ(sysfs_cdev_open(&fn, &fd), -ENOENT);
+	CHECK_ERROR("does not exist");
+	path = path_of("dev/vfio/devices/vfio0");
+	make_parents(path);
+	CHECK(!symlink("/dev/null", path));
+	CHECK(!sysfs_cdev_open(&fn, &fd));
+	CHECK(fd >= 0);
+	close(fd);
+	fn.cdev_minor = 5; /* a stale node, of another device */
+	fd = -1;
+	CHECK_EQ(sysfs_cdev_open(&fn, &fd), -ENXIO);
+	CHECK_EQ(fd, (uint64_t)-1);
+	CHECK_ERROR("is not the device 1:5");
+	unlink(path);
+	put(path, "", 0);
+	CHECK_EQ(sysfs_cdev_open(&fn, &fd), -ENXIO);
+	CHECK_ERROR("stale");
+}
+
+static void bind_refused(void)
+{
+	struct bdf bdf = { .device = 2 };
+
+	clear_tree();
+	CHECK_EQ(sysfs_bind(bdf, "vfio-pci"), -ENODEV);
+	CHECK_ERROR("no such PCI function");
+	put_function("0000:00:02.0", "", 7, 0);
+	CHECK_EQ(sysfs_bind(bdf, "vfio-pci"), -ENOENT);
+	CHECK_EQ(error_status(), STATUS_HOST);
+	CHECK_ERROR("modprobe vfio-pci");
+	CHECK(file_is(path_of("sys/bus/pci/devices/0000:00:02.0/driver_override"), "(null)\n"));
+	CHECK_EQ(sysfs_bind(bdf, "other"), -ENOENT);
+	CHECK_ERROR("no driver other");
+	/* A kernel whose probe comes to nothing: said, and the override does not stay behind. */
+	put(path_of("sys/bus/pci/drivers/vfio-pci/bind"), "", 0);
+	put(path_of("sys/bus/pci/drivers_probe"), "", 0);
+	put_text("0000:00:02.0", "driver_override", "");
+	CHECK_EQ(sysfs_bind(bdf, "vfio-pci"), -ENODEV);
+	CHECK_ERROR("vfio-pci did not take it");
+	CHECK(file_is(path_of("sys/bus/pci/devices/0000:00:02.0/driver_override"), "\nfio-pci"));
+	CHECK(file_is(path_of("sys/bus/pci/drivers_probe"), "0000:00:02.0"));
+}
+
+static void bind_done_already(void)
+{
+	struct bdf bdf = { .device = 2 };
+
+	clear_tree();
+	put_function("0000:00:02.0", "vfio-pci", 7, 0);
+	put_text("0000:00:02.0", "driver_override", "vfio-pci\n");
+	CHECK(!sysfs_bind(bdf, "vfio-pci"));
+	CHECK(file_is(path_of("sys/bus/pci/devices/0000:00:02.0/driver_override"), "vfio-pci\n"));
+}
+
+static void unbind(void)
+{
+	struct bdf bdf = { .device = 2 };
+
+	clear_tree();
+	put_function("0000:00:02.0", "", 7, 0);
+	CHECK(!sysfs_unbind(bdf));
+	put(path_of("sys/bus/pci/drivers/e1000e/unbind"), "", 0);
+	put_link("0000:00:02.0", "driver", "../../drivers/e1000e");
+	CHECK(!sysfs_unbind(bdf));
+	CHECK(file_is(path_of("sys/bus/pci/drivers/e1000e/unbind"), "0000:00:02.0"));
+}
+
+static void unbind_no_permission(void)
+{
+	struct bdf bdf = { .device = 2 };
+	int r;
+
+	clear_tree();
+	put_function("0000:00:02.0", "", 7, 0);
+	put(path_of("sys/bus/pci/drivers/vfio-pci/bind"), "", 0);
+	chmod(path_of("sys/bus/pci/devices/0000:00:02.0/driver_override"), 0444);
+	chmod(tree, 0755);
+	if (geteuid() == 0 && seteuid(65534))
+		SKIP("cannot drop root");
+	r = sysfs_bind(bdf, "vfio-pci");
+	if (seteuid(getuid()))
+		abort();
+	CHECK_EQ(r, -EACCES);
+	CHECK_ERROR("run as root");
+}
+
+static const struct test tests[] = {
+	TEST(bdf_text),
+	TEST(function),
+	TEST(bare_function),
+	TEST(functions_and_groups),
+	TEST(cdev_open),
+	TEST(bind_refused),
+	TEST(bind_done_already),
+	TEST(unbind),
+	TEST(unbind_no_permission),
+};
+
+int main(void)
+{
+	int r;
+
+	if (!mkdtemp(tree))
+		return 1;
+	sysfs_set_root(tree);
+	r = test_main(tests, ARRAY_SIZE(tests));
+	nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return r;
+}
