@@ -109,21 +109,34 @@ static int open_serial(struct run *run)
 				    "--serial file:%s: %s; choose a path that can be written",
 				    run->options.serial_path, strerror(errno));
 		serial->out_fd = run->serial_fd;
+		serial->out_name = run->options.serial_path;
 		return 0;
-	default:
-		if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
-			return fail(
-				STATUS_OUTPUT, EBADF,
-				"standard output is closed; open it, or use --serial file:PATH or "
-				"--serial none");
-		serial->out_fd = STDOUT_FILENO;
-		if (fcntl(STDIN_FILENO, F_GETFD) >= 0)
-			serial->in_fd = STDIN_FILENO;
-		r = terminal_init(&run->terminal, &run->loop, press_button, run);
-		serial->filter = run->terminal.raw ? terminal_filter : NULL;
-		serial->filter_ctx = &run->terminal;
-		return r;
+	case SERIAL_STDIO:
+		break;
 	}
+	serial->in_fd = STDIN_FILENO;
+	r = terminal_init(&run->terminal, &run->loop, press_button, run);
+	serial->out_fd = run->terminal.out_fd;
+	serial->out_name = "standard output";
+	serial->filter = run->terminal.raw ? terminal_filter : NULL;
+	serial->filter_ctx = &run->terminal;
+	return r;
+}
+
+/*
+ * The numbers 0 to 2 must be taken before anything is opened, or the first thing opened (the
+ * kernel, a device) would be what the console writes to.
+ */
+static int check_standard_fds(struct run *run)
+{
+	if (run->options.serial == SERIAL_STDIO && fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		return fail(STATUS_OUTPUT, EBADF,
+			    "standard output is closed; open it, or use --serial file:PATH or "
+			    "--serial none");
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return fail(STATUS_HOST, ENODEV, "/dev/null cannot be opened");
+	return 0;
 }
 
 static int prepare(struct run *run)
@@ -140,7 +153,9 @@ static int prepare(struct run *run)
 		.kernel_fd = -1,
 		.initrd_fd = -1,
 	};
-	r = open_image("kernel", o->kernel, &run->config.kernel_fd);
+	r = check_standard_fds(run);
+	if (!r)
+		r = open_image("kernel", o->kernel, &run->config.kernel_fd);
 	if (!r && o->initrd)
 		r = open_image("initrd", o->initrd, &run->config.initrd_fd);
 	if (!r)
