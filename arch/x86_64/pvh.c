@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Uncompressed ELF64 kernels by the PVH direct boot ABI (xen/docs/misc/pvh.pandoc; in Linux
+ * include/xen/interface/hvm/start_info.h and elfnote.h): segments go to their physical addresses,
+ * the boot processor starts in 32-bit protected mode at the address in the note
+ * XEN_ELFNOTE_PHYS32_ENTRY with the address of an hvm_start_info. Nothing is unpacked or moved, so
+ * this is the quicker way in.
+ *
+ * Left out: 32-bit ELF, XEN_ELFNOTE_PHYS32_RELOC (segments lie where they are linked).
+ */
+#include "boot.h"
+#include "layout.h"
+
+#include <base/bytes.h>
+#include <base/error.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* ELF-64 object file format, version 1.5: header and program header. */
+enum {
+	EH_CLASS = 4,
+	EH_DATA = 5,
+	EH_MACHINE = 18,
+	EH_PHOFF = 32,
+	EH_PHENTSIZE = 54,
+	EH_PHNUM = 56,
+	EH_SIZE = 64,
+	PH_TYPE = 0,
+	PH_OFFSET = 8,
+	PH_PADDR = 24,
+	PH_FILESZ = 32,
+	PH_MEMSZ = 40,
+	PH_SIZE = 56,
+
+	CLASS_32 = 1,
+	CLASS_64 = 2,
+	DATA_LSB = 1,
+	MACHINE_386 = 3,
+	MACHINE_X86_64 = 62,
+	PT_LOAD = 1,
+	PT_NOTE = 4,
+	PHNUM_MAX = 64,
+	NOTES_MAX = 16384, /* of one segment; Linux has some hundred bytes */
+	XEN_ELFNOTE_PHYS32_ENTRY = 18,
+};
+
+/* struct hvm_start_info and the lists it points to, all in the page of LAYOUT_BOOT_PARAMS. */
+enum {
+	SI_MAGIC = 0,
+	SI_VERSION = 4,
+	SI_NR_MODULES = 12,
+	SI_MODLIST = 16,
+	SI_CMDLINE = 24,
+	SI_RSDP = 32,
+	SI_MEMMAP = 40,
+	SI_MEMMAP_ENTRIES = 48,
+	START_MAGIC = 0x336ec578,
+	MODLIST_AT = 0x100, /* from the start of the page */
+	MEMMAP_AT = 0x200,
+	MEMMAP_ENTRY = 24,
+};
+
+struct segment {
+	uint32_t type;
+	uint64_t offset, paddr, filesz, memsz;
+};
+
+/*
+ * Linux cuts longer ones in silence (COMMAND_LINE_SIZE of x86), and an ELF file has no field that
+ * says how much its kernel takes.
+ */
+#define CMDLINE_MAX 2047
+
+static int read_headers(const struct image *kernel, struct segment segments[PHNUM_MAX],
+			unsigned *ret_n)
+{
+	uint8_t header[EH_SIZE], ph[PH_SIZE];
+	unsigned n;
+	int r;
+
+	r = image_read(kernel, 0, header, sizeof(header));
+	if (r)
+		return r;
+	if (header[EH_CLASS] == CLASS_32 && load_le16(header + EH_MACHINE) == MACHINE_386)
+		return fail(STATUS_IMAGE, ENOEXEC, "%s: is a 32-bit x86 ELF file; " BOOT_WANTED,
+			    kernel->path);
+	if (header[EH_CLASS] != CLASS_64 || header[EH_DATA] != DATA_LSB ||
+	    load_le16(header + EH_MACHINE) != MACHINE_X86_64)
+		return image_refuse(kernel, BOOT_WANTED);
+	n = load_le16(header + EH_PHNUM);
+	if (!n || n > PHNUM_MAX || load_le16(header + EH_PHENTSIZE) != PH_SIZE)
+		return fail(STATUS_IMAGE, ENOEXEC,
+			    "%s: an ELF file with %u program headers is no kernel; " BOOT_WANTED,
+			    kernel->path, n);
+	for (unsigned i = 0; i < n; i++) {
+		r = image_read(kernel, load_le64(header + EH_PHOFF) + i * (uint64_t)PH_SIZE, ph,
+			       sizeof(ph));
+		if (r)
+			return r;
+		segments[i] = (struct segment){
+			.type = load_le32(ph + PH_TYPE),
+			.offset = load_le64(ph + PH_OFFSET),
+			.paddr = load_le64(ph + PH_PADDR),
+			.filesz = load_le64(ph + PH_FILESZ),
+			.memsz = load_le64(ph + PH_MEMSZ),
+		};
+	}
+	*ret_n = n;
+	return 0;
+}
+
+/* Notes are (name size, description size, type), name, description, each padded to 4 bytes. */
+static bool find_entry(const uint8_t *notes, uint64_t len, gpa_t *ret_entry)
+{
+	uint64_t at = 0;
+
+	while (len - at >= 12) {
+		uint64_t name_len = load_le32(notes + at);
+		uint64_t desc_len = load_le32(notes + at + 4);
+		uint32_t type = load_le32(notes + at + 8);
+		uint64_t name = at + 12, desc = name + align_up(name_len, 4);
+		uint64_t next = desc + align_up(desc_len, 4);
+
+		if (desc + desc_len > len)
+			return false;
+		if (type == XEN_ELFNOTE_PHYS32_ENTRY && name_len == 4 &&
+		    !memcmp(notes + name, "Xen", 4) && (desc_len == 4 || desc_len == 8)) {
+			*ret_entry = load_le(notes + desc, (unsigned)desc_len);
+			return true;
+		}
+		if (next >= len)
+			return false;
+		at = next;
+	}
+	return false;
+}
+
+static int read_entry(const struct image *kernel, const struct segment *segments, unsigned n,
+		      gpa_t *ret_entry)
+{
+	uint8_t notes[NOTES_MAX];
+	uint64_t len;
+	int r;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (segments[i].type != PT_NOTE)
+			continue;
+		len = MIN(segments[i].filesz, sizeof(notes));
+		r = image_read(kernel, segments[i].offset, notes, len);
+		if (r)
+			return r;
+		if (find_entry(notes, len, ret_entry))
+			return 0;
+	}
+	return fail(
+		STATUS_IMAGE, ENOEXEC,
+		"%s: is an x86_64 ELF file without a PVH entry (note XEN_ELFNOTE_PHYS32_ENTRY); "
+		"build it with CONFIG_PVH=y, or give the bzImage",
+		kernel->path);
+}
+
+/* What a segment has in RAM beyond the file is zero: RAM is fresh. */
+static int load_segment(struct board *board, const struct image *kernel, const struct segment *s)
+{
+	if (s->filesz > s->memsz)
+		return fail(STATUS_IMAGE, ENOEXEC,
+			    "%s: is damaged: a segment at %#" PRIx64 " is larger in the file than "
+			    "in memory; build or fetch it again",
+			    kernel->path, s->paddr);
+	if (s->paddr < LAYOUT_KERNEL_MIN || !memory_at(&board->memory, s->paddr, s->memsz))
+		return boot_no_room(board, kernel, s->paddr, s->memsz);
+	return image_load(kernel, s->offset, s->filesz, &board->memory, s->paddr);
+}
+
+int pvh_load(struct board *board, const struct image *kernel, struct boot_room *ret_room)
+{
+	struct segment segments[PHNUM_MAX];
+	gpa_t entry = 0, end = 0;
+	unsigned n = 0;
+	int r;
+
+	r = read_headers(kernel, segments, &n);
+	if (!r)
+		r = read_entry(kernel, segments, n, &entry);
+	if (!r)
+		r = boot_cmdline(board, CMDLINE_MAX);
+	for (unsigned i = 0; !r && i < n; i++) {
+		if (segments[i].type != PT_LOAD || !segments[i].memsz)
+			continue;
+		r = load_segment(board, kernel, &segments[i]);
+		end = MAX(end, segments[i].paddr + segments[i].memsz);
+	}
+	if (r)
+		return r;
+	if (entry < LAYOUT_KERNEL_MIN || entry >= end || entry >= GIB(4))
+		return fail(STATUS_IMAGE, ENOEXEC,
+			    "%s: is damaged: its PVH entry %#" PRIx64
+			    " lies in no segment; build or fetch it again",
+			    kernel->path, entry);
+
+	board->boot.pvh = true;
+	board->boot.entry = entry;
+	board->boot.argument = LAYOUT_BOOT_PARAMS;
+	/* Linux takes the module's address in 32 bits on this path. */
+	*ret_room = (struct boot_room){ .floor = MIN(end, GIB(4)), .ceiling = GIB(4) };
+	return 0;
+}
+
+void pvh_finish(struct board *board)
+{
+	uint8_t *page = memory_at(&board->memory, LAYOUT_BOOT_PARAMS, 4096);
+	const struct boot_info *boot = &board->boot;
+	struct boot_map_entry map[BOOT_MAP_MAX];
+	unsigned n = boot_map(&board->layout, map);
+
+	store_le32(page + SI_MAGIC, START_MAGIC);
+	store_le32(page + SI_VERSION, 1);
+	store_le64(page + SI_CMDLINE, LAYOUT_CMDLINE);
+	store_le64(page + SI_RSDP, boot->rsdp);
+	store_le64(page + SI_MEMMAP, LAYOUT_BOOT_PARAMS + MEMMAP_AT);
+	store_le32(page + SI_MEMMAP_ENTRIES, n);
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *entry = page + MEMMAP_AT + MEMMAP_ENTRY * i;
+
+		store_le64(entry, map[i].base);
+		store_le64(entry + 8, map[i].size);
+		store_le32(entry + 16, map[i].type);
+	}
+	if (!boot->initrd.size)
+		return;
+	store_le32(page + SI_NR_MODULES, 1);
+	store_le64(page + SI_MODLIST, LAYOUT_BOOT_PARAMS + MODLIST_AT);
+	store_le64(page + MODLIST_AT, boot->initrd.base);
+	store_le64(page + MODLIST_AT + 8, boot->initrd.size);
+}
