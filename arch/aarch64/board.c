@@ -16,14 +16,16 @@
 unsigned long arch_vm_type(int kvm_fd, unsigned address_bits)
 {
 	/* Kernels before 4.20 know only the default of 40 bits, asked for as 0. */
-	return kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE) ? KVM_VM_TYPE_ARM_IPA_SIZE(address_bits) : 0;
+	return kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE) ? KVM_VM_TYPE_ARM_IPA_SIZE(address_bits)
+							  : 0;
 }
 
 int arch_address_bits(int kvm_fd, unsigned *ret)
 {
 	int bits = kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE);
 
-	*ret = bits ? (unsigned)bits : 40;
+	/* 52 bits (FEAT_LPA2) would cost each TLB miss a level of tables that no layout here uses. */
+	*ret = bits ? MIN((unsigned)bits, 48u) : 40;
 	return 0;
 }
 

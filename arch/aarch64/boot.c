@@ -10,8 +10,8 @@
  *	RAM base   text_offset        image_size          2 MiB
  *	   |            [ kernel .................. ]  [ device tree ]  [ initrd ... ]
  *
- * Pure: no KVM. Main thread, before the guest. Left out: big-endian kernels; zboot payloads that are
- * not gzip (Debian's are).
+ * Pure: no KVM. Main thread, before the guest. Left out: big-endian kernels; zboot payloads that
+ * are not gzip (Debian ships plain Images).
  */
 #include "board.h"
 
@@ -29,11 +29,11 @@
 
 #define WANTED "give an arm64 Image, Image.gz, EFI zboot vmlinuz, or an ELF program linked into RAM"
 
-#define HEADER_SIZE      64
-#define OLD_TEXT_OFFSET  0x80000   /* before 3.17, told by image_size 0 */
-#define BLOCK            MIB(2)    /* booting.rst: alignment of the kernel's base, limit of the FDT */
-#define INITRD_WINDOW    GIB(32)   /* booting.rst: kernel and initrd lie within one */
-#define FLAG_BIG_ENDIAN  1
+#define HEADER_SIZE     64
+#define OLD_TEXT_OFFSET 0x80000 /* before 3.17, told by image_size 0 */
+#define BLOCK           MIB(2)  /* booting.rst: alignment of the kernel's base, limit of the FDT */
+#define INITRD_WINDOW   GIB(32) /* booting.rst: kernel and initrd lie within one */
+#define FLAG_BIG_ENDIAN 1
 
 /* Bytes of a kernel, in order: those of a file, or what a gzip stream in it unpacks to. */
 struct source {
@@ -60,7 +60,8 @@ static int source_read(struct source *src, void *buf, uint64_t len, size_t *ret_
 static int no_room(const struct image *image, uint64_t size)
 {
 	return fail(STATUS_IMAGE, ENOMEM,
-		    "%s: %" PRIu64 " MiB or more do not fit into guest RAM; give more of it with --mem",
+		    "%s: %" PRIu64
+		    " MiB or more do not fit into guest RAM; give more of it with --mem",
 		    image->path, (size + MIB(1) - 1) >> 20);
 }
 
@@ -125,8 +126,8 @@ static int load_image(struct board *board, struct source *src, struct range *ret
 	if (n < HEADER_SIZE || memcmp(header + 56, "ARM\x64", 4))
 		return src->gz ? fail(STATUS_IMAGE, ENOEXEC,
 				      "%s: what is compressed in it is not an arm64 kernel; " WANTED,
-				      src->image->path) :
-				 image_refuse(src->image, WANTED);
+				      src->image->path)
+			       : image_refuse(src->image, WANTED);
 	r = place(board, src->image, header, &kernel);
 	if (r)
 		return r;
@@ -177,13 +178,13 @@ static int load_zboot(struct board *board, const struct image *image, const uint
 	if (memcmp(kind, "gzip", 5))
 		return fail(STATUS_IMAGE, ENOTSUP,
 			    "%s: is an EFI zboot image compressed by %.16s, and thru unpacks gzip "
-			    "only; unpack the kernel inside it (%" PRIu64 " bytes at offset %" PRIu64
-			    ") and give that",
+			    "only; unpack the kernel inside it (%" PRIu64
+			    " bytes at offset %" PRIu64 ") and give that",
 			    image->path, kind, part.size, part.base);
 	if (!range_holds((struct range){ 0, image->size }, part.base, part.size))
 		return fail(STATUS_IMAGE, ENODATA,
-			    "%s: is truncated: its payload ends at %" PRIu64 ", the file at %" PRIu64
-			    "; build or fetch it again",
+			    "%s: is truncated: its payload ends at %" PRIu64
+			    ", the file at %" PRIu64 "; build or fetch it again",
 			    image->path, part.base + part.size, image->size);
 	return load_gzip(board, image, part, ret);
 }
@@ -198,7 +199,8 @@ static int load_segment(struct board *board, const struct image *image, const El
 	/* The kernel's own vmlinux is linked at virtual addresses only. */
 	if (ph->p_filesz > ph->p_memsz || !memory_at(&board->memory, ph->p_paddr, ph->p_memsz))
 		return fail(STATUS_IMAGE, ENOEXEC,
-			    "%s: an ELF segment wants %#" PRIx64 ", which is not RAM; of Linux give the "
+			    "%s: an ELF segment wants %#" PRIx64
+			    ", which is not RAM; of Linux give the "
 			    "file arch/arm64/boot/Image",
 			    image->path, ph->p_paddr);
 	end = MAX(kernel->base + kernel->size, ph->p_paddr + ph->p_memsz);
@@ -228,8 +230,8 @@ static int load_elf(struct board *board, const struct image *image, struct range
 	if (r)
 		return r;
 	if (!range_holds(kernel, eh.e_entry, 4))
-		return fail(STATUS_IMAGE, ENOEXEC, "%s: its ELF entry point lies outside it; " WANTED,
-			    image->path);
+		return fail(STATUS_IMAGE, ENOEXEC,
+			    "%s: its ELF entry point lies outside it; " WANTED, image->path);
 	board->boot.entry = eh.e_entry;
 	*ret = kernel;
 	return 0;
@@ -269,7 +271,8 @@ static int load_initrd(struct board *board, gpa_t at)
 		return r;
 	if (at > end || image.size > end - at)
 		return fail(STATUS_IMAGE, ENOMEM,
-			    "%s: the initrd is too large: it has %" PRIu64 " MiB, and beside the kernel "
+			    "%s: the initrd is too large: it has %" PRIu64
+			    " MiB, and beside the kernel "
 			    "%" PRIu64 " MiB of guest RAM are left; give more with --mem",
 			    image.path, (image.size + MIB(1) - 1) >> 20,
 			    at > end ? 0 : (end - at) >> 20);
@@ -290,7 +293,7 @@ int arch_boot_load(struct board *board)
 	board->boot.argument = board->boot.fdt;
 	if (!memory_at(&board->memory, board->boot.fdt, BLOCK))
 		return fail(STATUS_IMAGE, ENOMEM,
-			    "%s: the kernel leaves no guest RAM for anything else; give more with --mem",
+			    "%s: leaves no guest RAM for anything else; give more with --mem",
 			    board->config->kernel_path);
 	return board->config->initrd_fd < 0 ? 0 : load_initrd(board, board->boot.fdt + BLOCK);
 }

@@ -49,8 +49,8 @@ static void put_cells(struct writer *w, const char *name, const uint32_t *cells,
 }
 
 #define CELL64(v) (uint32_t)((uint64_t)(v) >> 32), (uint32_t)(v)
-#define CELLS(w, name, ...)                                                                    \
-	put_cells(w, name, (const uint32_t[]){ __VA_ARGS__ },                                  \
+#define CELLS(w, name, ...)                                   \
+	put_cells(w, name, (const uint32_t[]){ __VA_ARGS__ }, \
 		  sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
 
 static void put_bytes(struct writer *w, const char *name, const void *bytes, size_t len)
@@ -104,6 +104,7 @@ static void put_seed(struct writer *w, const char *name, size_t len)
 static void write_chosen(struct writer *w, const struct board *board)
 {
 	const struct range *initrd = &board->boot.initrd;
+	char path[32];
 
 	begin(w, "chosen");
 	put_string(w, "bootargs", board->config->cmdline);
@@ -116,10 +117,8 @@ static void write_chosen(struct writer *w, const struct board *board)
 	put_seed(w, "rng-seed", 64);
 	end(w);
 
-	begin(w, "aliases");
-	char path[32];
-
 	snprintf(path, sizeof(path), "/serial@%llx", LAYOUT_SERIAL);
+	begin(w, "aliases");
 	put_string(w, "serial0", path);
 	end(w);
 }
@@ -246,28 +245,37 @@ static void write_platform(struct writer *w, const struct board *board)
 static void write_intx_map(struct writer *w, const struct pci_root_config *pci)
 {
 	enum { SLOTS = 32, PINS = 4, ENTRY = 10 };
-	uint32_t map[SLOTS * PINS * ENTRY];
-	size_t n = 0;
+	uint32_t map[SLOTS * PINS * ENTRY] = { 0 };
+	uint32_t *entry = map;
 
 	for (unsigned slot = 0; slot < SLOTS; slot++)
-		for (unsigned pin = 1; pin <= PINS; pin++) {
+		for (unsigned pin = 1; pin <= PINS; pin++, entry += ENTRY) {
 			unsigned devfn = PCI_DEVFN(slot, 0);
-			const uint32_t entry[ENTRY] = {
-				devfn << 8, 0, 0, pin, PHANDLE_GIC, 0, 0,
-				GIC_SPI, pci_intx_gsi(pci, devfn, pin), LEVEL_HIGH,
-			};
 
-			memcpy(map + n, entry, sizeof(entry));
-			n += ENTRY;
+			entry[0] = devfn << 8; /* three cells of address on the bus */
+			entry[3] = pin;
+			entry[4] = PHANDLE_GIC; /* then two of address there, which mean nothing */
+			entry[7] = GIC_SPI;
+			entry[8] = pci_intx_gsi(pci, devfn, pin);
+			entry[9] = LEVEL_HIGH;
 		}
 	CELLS(w, "#interrupt-cells", 1);
 	CELLS(w, "interrupt-map-mask", PCI_DEVFN(31, 0) << 8, 0, 0, 7);
-	put_cells(w, "interrupt-map", map, n);
+	put_cells(w, "interrupt-map", map, ARRAY_SIZE(map));
+}
+
+/* Seven cells: the window's space and place on the bus, where the processor sees it, its size. */
+static void make_range(uint32_t *to, uint32_t space, struct range on_bus, gpa_t at)
+{
+	const uint32_t cells[7] = { space, CELL64(on_bus.base), CELL64(at), CELL64(on_bus.size) };
+
+	memcpy(to, cells, sizeof(cells));
 }
 
 static void write_pci(struct writer *w, const struct board *board)
 {
 	const struct pci_root_config *pci = &board->layout.pci;
+	uint32_t ranges[3 * 7];
 	/* phys.hi of a range: its space (IEEE 1275 PCI, 2.2.1.1). */
 	enum { SPACE_IO = 0x01000000, SPACE_MEM32 = 0x02000000, SPACE_MEM64 = 0x03000000 };
 
@@ -279,11 +287,14 @@ static void write_pci(struct writer *w, const struct board *board)
 	CELLS(w, "linux,pci-domain", 0);
 	CELLS(w, "bus-range", 0, (uint32_t)(pci->ecam.size >> 20) - 1);
 	CELLS(w, "reg", CELL64(pci->ecam.base), CELL64(pci->ecam.size));
-	CELLS(w, "ranges",
-	      SPACE_IO, CELL64(pci->io.base), CELL64(pci->io_mmio), CELL64(pci->io.size),
-	      SPACE_MEM32, CELL64(pci->mem32.base), CELL64(pci->mem32.base),
-	      CELL64(pci->mem32.size), SPACE_MEM64, CELL64(pci->mem64.base),
-	      CELL64(pci->mem64.base), CELL64(pci->mem64.size));
+	make_range(ranges + 0, SPACE_IO, pci->io, pci->io_mmio);
+	make_range(ranges + 7, SPACE_MEM32, pci->mem32, pci->mem32.base);
+	/*
+	 * Not said to be prefetchable: Linux puts BARs of both sorts in a window that is not, and only
+	 * one sort in one that is. It grumbles about the size (drivers/pci/of.c) and goes on.
+	 */
+	make_range(ranges + 14, SPACE_MEM64, pci->mem64, pci->mem64.base);
+	put_cells(w, "ranges", ranges, ARRAY_SIZE(ranges));
 	/* KVM's guests and the functions passed to them share one coherent view (kvm: IOMMU_CACHE). */
 	put_flag(w, "dma-coherent");
 	if (board->arch->its) /* device id = requester id */

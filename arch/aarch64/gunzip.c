@@ -59,13 +59,21 @@ static int refill(struct gunzip *gz)
 	return 0;
 }
 
+static int damaged(const struct gunzip *gz)
+{
+	return fail(STATUS_IMAGE, EBADMSG,
+		    "%s: is damaged: its gzip stream does not unpack (%s); build or fetch it again",
+		    gz->image->path, gz->z.msg ? gz->z.msg : "bad data");
+}
+
 int gunzip_read(struct gunzip *gz, void *buf, size_t len, size_t *ret_n)
 {
 	size_t n = 0;
 	int r;
 
 	while (n < len && !gz->done) {
-		unsigned step = (unsigned)MIN(len - n, (size_t)MIB(64)); /* zlib counts in 32 bits */
+		/* zlib counts in 32 bits */
+		unsigned step = (unsigned)MIN(len - n, (size_t)MIB(64));
 
 		if (!gz->z.avail_in) {
 			r = refill(gz);
@@ -78,10 +86,7 @@ int gunzip_read(struct gunzip *gz, void *buf, size_t len, size_t *ret_n)
 		n += step - gz->z.avail_out;
 		gz->done = r == Z_STREAM_END;
 		if (r != Z_OK && r != Z_STREAM_END)
-			return fail(STATUS_IMAGE, EBADMSG,
-				    "%s: is damaged: its gzip stream does not unpack (%s); build or "
-				    "fetch it again",
-				    gz->image->path, gz->z.msg ? gz->z.msg : "bad data");
+			return damaged(gz);
 	}
 	*ret_n = n;
 	return 0;

@@ -86,7 +86,7 @@ int arch_irqchip_init(struct board *board)
 		r = create_v2(board);
 	else
 		r = fail(STATUS_HOST, ENODEV,
-			 "KVM: this host offers neither a GICv3 nor a GICv2 to guests; thru needs one");
+			 "KVM: offers guests neither a GICv3 nor a GICv2; thru needs one");
 	if (!r)
 		r = kvm_device_set(arch->gic_fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &interrupts);
 	for (unsigned gsi = 0; !r && gsi < LAYOUT_GSI_PINS; gsi++)

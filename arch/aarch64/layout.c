@@ -9,7 +9,7 @@
 
 #include "layout.h"
 
-#define WIDEST_BITS   48 /* kernels built without FEAT_LPA2 address no more */
+#define WIDEST_BITS    48 /* kernels built without FEAT_LPA2 address no more */
 #define MEM64_SMALLEST GIB(4)
 #define MEM64_LARGEST  TIB(1)
 
@@ -35,14 +35,14 @@ int arch_layout(const struct board_config *config, unsigned address_bits, struct
 	struct range mem64 = { 0, 0 };
 
 	if (config->cpus > ARCH_CPUS_MAX)
-		return fail(STATUS_USAGE, EINVAL, "--cpus %u: this board has at most %u", config->cpus,
-			    ARCH_CPUS_MAX);
+		return fail(STATUS_USAGE, EINVAL, "--cpus %u: this board has at most %u",
+			    config->cpus, ARCH_CPUS_MAX);
 	if (top > LAYOUT_RAM && config->mem_size < top - LAYOUT_RAM)
 		mem64 = window_above(LAYOUT_RAM + config->mem_size, top);
 	if (!mem64.size)
 		return fail(STATUS_HOST, E2BIG,
-			    "--mem %llu MiB: does not fit below the end of guest physical space, which "
-			    "is %u bits wide on this host",
+			    "--mem: %llu MiB do not fit into guest physical space, on this host "
+			    "%u bits wide",
 			    (unsigned long long)(config->mem_size >> 20), bits);
 	*ret = (struct layout){
 		.ram = { { LAYOUT_RAM, config->mem_size } },

@@ -22,27 +22,27 @@
 
 #include <base/types.h>
 
-#define LAYOUT_SERIAL      0x01000000ull
-#define LAYOUT_RTC         0x01010000ull
-#define LAYOUT_GICD        0x02000000ull
-#define LAYOUT_GICV2_CPU   0x02010000ull
-#define LAYOUT_ITS         0x02040000ull
-#define LAYOUT_PCI_IO      0x03000000ull
-#define LAYOUT_ECAM        0x04000000ull
-#define LAYOUT_DOORBELL    0x08000000ull
-#define LAYOUT_GICR        0x10000000ull
-#define LAYOUT_MEM32       0x18000000ull
-#define LAYOUT_RAM         0x40000000ull
+#define LAYOUT_SERIAL    0x01000000ull
+#define LAYOUT_RTC       0x01010000ull
+#define LAYOUT_GICD      0x02000000ull
+#define LAYOUT_GICV2_CPU 0x02010000ull
+#define LAYOUT_ITS       0x02040000ull
+#define LAYOUT_PCI_IO    0x03000000ull
+#define LAYOUT_ECAM      0x04000000ull
+#define LAYOUT_DOORBELL  0x08000000ull
+#define LAYOUT_GICR      0x10000000ull
+#define LAYOUT_MEM32     0x18000000ull
+#define LAYOUT_RAM       0x40000000ull
 
-#define LAYOUT_PCI_IO_SIZE   0x10000ull
-#define LAYOUT_ECAM_SIZE     0x100000ull
-#define LAYOUT_DOORBELL_SIZE 0x100000ull
-#define LAYOUT_GICD_SIZE     0x10000ull
-#define LAYOUT_GICR_SIZE     0x20000ull /* of each processor */
-#define LAYOUT_ITS_SIZE      0x20000ull
+#define LAYOUT_PCI_IO_SIZE     0x10000ull
+#define LAYOUT_ECAM_SIZE       0x100000ull
+#define LAYOUT_DOORBELL_SIZE   0x100000ull
+#define LAYOUT_GICD_SIZE       0x10000ull
+#define LAYOUT_GICR_SIZE       0x20000ull /* of each processor */
+#define LAYOUT_ITS_SIZE        0x20000ull
 #define LAYOUT_GICV2_DIST_SIZE 0x1000ull
 #define LAYOUT_GICV2_CPU_SIZE  0x2000ull
-#define LAYOUT_MMIO_PAGE     0x1000ull /* what the device tree gives the small devices */
+#define LAYOUT_MMIO_PAGE       0x1000ull /* what the device tree gives the small devices */
 
 /* GSIs: shared peripheral interrupts, counted from 0 (INTID 32). The rest up to PINS is spare. */
 #define LAYOUT_GSI_SERIAL 0
@@ -51,8 +51,8 @@
 #define LAYOUT_GSI_PINS   64
 
 /* Private peripheral interrupts, as the Base System Architecture (DEN0094 §B.1) numbers them. */
-#define LAYOUT_PPI_HYP_TIMER   10
-#define LAYOUT_PPI_VIRT_TIMER  11
-#define LAYOUT_PPI_SEC_TIMER   13
-#define LAYOUT_PPI_PHYS_TIMER  14
-#define LAYOUT_PPI_PMU         7
+#define LAYOUT_PPI_HYP_TIMER  10
+#define LAYOUT_PPI_VIRT_TIMER 11
+#define LAYOUT_PPI_SEC_TIMER  13
+#define LAYOUT_PPI_PHYS_TIMER 14
+#define LAYOUT_PPI_PMU        7

@@ -20,9 +20,8 @@
 #define FIRST_PPI 16
 
 /* KVM_SET_ONE_REG's names for the core registers (api.rst 4.68): offsets in 32-bit units. */
-#define CORE_REG(name)                                                                         \
-	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |                                 \
-	 KVM_REG_ARM_CORE_REG(regs.name))
+#define CORE_REG(name) \
+	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(regs.name))
 
 static int set_reg(struct vcpu *vcpu, uint64_t id, uint64_t value)
 {
@@ -66,14 +65,13 @@ static void choose_features(struct vcpu *vcpu, struct kvm_vcpu_init *init)
 				     BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC);
 }
 
-static int vcpu_call(struct vcpu *vcpu, int fd, unsigned long request, void *arg,
-		     const char *name)
+static int vcpu_call(struct vcpu *vcpu, int fd, unsigned long request, void *arg, const char *name)
 {
 	int r = host_ioctl(fd, request, arg, name);
 
 	return r < 0 ? fail(STATUS_FAILURE, -r, "KVM: %s for vcpu %u failed: %s", name, vcpu->index,
-			    strerror(-r)) :
-		       0;
+			    strerror(-r))
+		     : 0;
 }
 
 int arch_vcpu_init(struct vcpu *vcpu)

@@ -9,15 +9,15 @@
 #include <base/bytes.h>
 #include <time.h>
 
-enum {			  /* DDI 0224C table 3-1 */
-       RTCDR = 0x00,	  /* the time, read only */
-       RTCMR = 0x04,	  /* match */
-       RTCLR = 0x08,	  /* load: sets the time */
-       RTCCR = 0x0c,	  /* control: always running once started */
-       RTCIMSC = 0x10,	  /* interrupt mask */
-       RTCRIS = 0x14,	  /* raw interrupt */
-       RTCMIS = 0x18,	  /* masked interrupt */
-       RTCICR = 0x1c,	  /* clear, write only */
+enum {                    /* DDI 0224C table 3-1 */
+       RTCDR = 0x00,      /* the time, read only */
+       RTCMR = 0x04,      /* match */
+       RTCLR = 0x08,      /* load: sets the time */
+       RTCCR = 0x0c,      /* control: always running once started */
+       RTCIMSC = 0x10,    /* interrupt mask */
+       RTCRIS = 0x14,     /* raw interrupt */
+       RTCMIS = 0x18,     /* masked interrupt */
+       RTCICR = 0x1c,     /* clear, write only */
        PERIPH_ID = 0xfe0, /* eight identification registers of one byte (§3.3.9, §3.3.10) */
 };
 

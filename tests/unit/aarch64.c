@@ -32,9 +32,13 @@ static int fixture_init(struct fixture *f, unsigned cpus, uint64_t mem)
 	int r;
 
 	*f = (struct fixture){
-		.config = { .cpus = cpus, .mem_size = mem, .kernel_path = "kernel",
-			    .initrd_path = "initrd", .cmdline = "console=ttyS0 quiet",
-			    .kernel_fd = -1, .initrd_fd = -1 },
+		.config = { .cpus = cpus,
+			    .mem_size = mem,
+			    .kernel_path = "kernel",
+			    .initrd_path = "initrd",
+			    .cmdline = "console=ttyS0 quiet",
+			    .kernel_fd = -1,
+			    .initrd_fd = -1 },
 		.arch = { .gic_version = 3, .its = true, .pmu = true },
 	};
 	f->board = (struct board){ .config = &f->config, .vm_fd = -1, .arch = &f->arch };
@@ -79,7 +83,7 @@ static bool disjoint(const struct layout *l)
 
 static void layouts_do_not_overlap(void)
 {
-	static const uint64_t sizes[] = { MIB(1),  MIB(128),         GIB(1),   GIB(3),
+	static const uint64_t sizes[] = { MIB(1),  MIB(128),          GIB(1),  GIB(3),
 					  GIB(64), GIB(513) + MIB(1), TIB(200) };
 	struct layout l;
 
@@ -165,10 +169,11 @@ static const char *dtc_says(void)
 	FILE *pipe;
 
 	close(fd);
-	snprintf(command, sizeof(command),
-		 "dtc -I dtb -O dts -o /dev/null -Wnode_name_chars_strict -Wproperty_name_chars_strict "
-		 "-Wunique_unit_address_if_enabled -Wno-unique_unit_address %s 2>&1",
-		 file);
+	snprintf(
+		command, sizeof(command),
+		"dtc -I dtb -O dts -o /dev/null -Wnode_name_chars_strict -Wproperty_name_chars_strict "
+		"-Wunique_unit_address_if_enabled -Wno-unique_unit_address %s 2>&1",
+		file);
 	pipe = r ? NULL : popen(command, "r");
 	n = pipe ? fread(said, 1, sizeof(said) - 1, pipe) : 0;
 	said[n] = 0;
@@ -178,15 +183,15 @@ static const char *dtc_says(void)
 	return said;
 }
 
-#define CHECK_DTC()                                                                            \
-	do {                                                                                   \
-		const char *said = dtc_says();                                                 \
-		if (*said) {                                                                   \
-			test_failed = true;                                                    \
-			snprintf(test_why, sizeof(test_why), "%s:%d: dtc: %s", __FILE__,       \
-				 __LINE__, said);                                              \
-			return;                                                                \
-		}                                                                              \
+#define CHECK_DTC()                                                                                \
+	do {                                                                                       \
+		const char *said = dtc_says();                                                     \
+		if (*said) {                                                                       \
+			test_failed = true;                                                        \
+			snprintf(test_why, sizeof(test_why), "%s:%d: dtc: %s", __FILE__, __LINE__, \
+				 said);                                                            \
+			return;                                                                    \
+		}                                                                                  \
 	} while (0)
 
 static void tree_of_a_plain_board(void)
@@ -329,18 +334,20 @@ static void make_image(void)
 	store_le32(image + 60, 64);
 	memset(image + 64, 0, 256);
 	memcpy(image + 64, "PE\0\0", 4);
-	store_le16(image + 64 + 6, 1);                 /* sections */
-	store_le16(image + 64 + 20, 16);               /* optional header */
+	store_le16(image + 64 + 6, 1);                        /* sections */
+	store_le16(image + 64 + 20, 16);                      /* optional header */
 	store_le32(image + 64 + 40 + 16, IMAGE_LEN - 0x1000); /* SizeOfRawData */
-	store_le32(image + 64 + 40 + 20, 0x1000);      /* PointerToRawData */
+	store_le32(image + 64 + 40 + 20, 0x1000);             /* PointerToRawData */
 }
 
 static uint8_t packed[IMAGE_LEN * 2];
 
 static size_t gzip(const void *bytes, size_t len)
 {
-	z_stream z = { .next_in = (uint8_t *)(uintptr_t)bytes, .avail_in = (unsigned)len,
-		       .next_out = packed, .avail_out = sizeof(packed) };
+	z_stream z = { .next_in = (uint8_t *)(uintptr_t)bytes,
+		       .avail_in = (unsigned)len,
+		       .next_out = packed,
+		       .avail_out = sizeof(packed) };
 
 	if (deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
 	    deflate(&z, Z_FINISH) != Z_STREAM_END)
@@ -448,11 +455,17 @@ static struct program make_elf(uint64_t address)
 {
 	return (struct program){
 		.eh = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-			.e_type = ET_EXEC, .e_machine = EM_AARCH64, .e_entry = address + 4,
-			.e_phoff = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr),
+			.e_type = ET_EXEC,
+			.e_machine = EM_AARCH64,
+			.e_entry = address + 4,
+			.e_phoff = sizeof(Elf64_Ehdr),
+			.e_phentsize = sizeof(Elf64_Phdr),
 			.e_phnum = 1 },
-		.ph = { .p_type = PT_LOAD, .p_offset = offsetof(struct program, code),
-			.p_paddr = address, .p_filesz = 16, .p_memsz = MIB(3) },
+		.ph = { .p_type = PT_LOAD,
+			.p_offset = offsetof(struct program, code),
+			.p_paddr = address,
+			.p_filesz = 16,
+			.p_memsz = MIB(3) },
 		.code = { 1, 2, 3, 4 },
 	};
 }
