@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The life of a passed function: a bound VFIO device becomes a function on the guest's bus, and is
+ * left reset. Also: which of its three kinds of interrupt is on, a guest's function level reset, and
+ * what happens when the device or the host wants out.
+ *
+ * Resets. The bind has just reset the device (vfio_pci_core_enable()), so that creating a function
+ * costs no second one; destroying one resets, so that the next guest, or this guest after a reboot,
+ * finds it as new. Whether VFIO_DEVICE_RESET keeps interrupts and the command register alive depends
+ * on method and kernel; so interrupts are off and bus mastering is off before, and set anew after.
+ *
+ * Left out: hot reset of devices that have no function reset, and the choice to refuse them.
+ *
+ * Main thread, or under the loop's lock.
+ */
+#include "function.h"
+
+#include <base/error.h>
+#include <base/fd.h>
+#include <base/log.h>
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+void vfio_function_lost(struct vfio_function *fn, const char *why)
+{
+	if (fn->lost)
+		return;
+	fn->lost = true;
+	fail(STATUS_DEVICE_LOST, EIO, "%s: the device does not answer any more: %s", fn->dev->name,
+	     why);
+	loop_post(fn->loop, VM_EVENT_DEVICE_LOST, 0);
+}
+
+void vfio_function_trouble(struct vfio_function *fn, const char *what)
+{
+	static struct ratelimit rl;
+
+	if (fn->lost || fn->ending)
+		return;
+	log_guest(&rl, "%s: %s: %s", fn->dev->name, what, error_message());
+	error_clear();
+}
+
+/* Interrupts: at most one kind is on (PCI 3.0 §6.8.2; both enabled is undefined: MSI-X wins). */
+
+static void irqs_off(struct vfio_function *fn)
+{
+	vfio_msix_disable(fn);
+	vfio_msi_disable(fn);
+	vfio_intx_disable(fn);
+	fn->irq_mode = VFIO_IRQ_NONE;
+}
+
+static enum vfio_irq_mode irqs_wanted(const struct vfio_function *fn)
+{
+	if (vfio_msix_wanted(fn))
+		return VFIO_IRQ_MSIX;
+	if (vfio_msi_wanted(fn))
+		return VFIO_IRQ_MSI;
+	return fn->intx.pin ? VFIO_IRQ_INTX : VFIO_IRQ_NONE;
+}
+
+void vfio_function_irqs(struct vfio_function *fn)
+{
+	enum vfio_irq_mode wanted = irqs_wanted(fn);
+	int r = 0;
+
+	if (wanted == fn->irq_mode) {
+		vfio_msix_update(fn);
+		vfio_msi_update(fn);
+		return;
+	}
+	irqs_off(fn);
+	switch (wanted) {
+	case VFIO_IRQ_INTX:
+		r = vfio_intx_enable(fn);
+		break;
+	case VFIO_IRQ_MSI:
+		r = vfio_msi_enable(fn);
+		break;
+	case VFIO_IRQ_MSIX:
+		r = vfio_msix_enable(fn);
+		break;
+	case VFIO_IRQ_NONE:
+		break;
+	}
+	fn->irq_mode = r ? VFIO_IRQ_NONE : wanted;
+	if (r)
+		vfio_function_trouble(fn, "interrupts");
+}
+
+/* Reset. */
+
+static int reset(struct vfio_function *fn)
+{
+	int r;
+
+	irqs_off(fn);
+	/* VFIO restores the command register after the reset: no bus mastering with it. */
+	vfio_config_set_command(fn, 0);
+	r = fn->can_reset && !fn->lost ? vfio_device_reset(fn->dev) : 0;
+	if (r == -ENOTTY)
+		r = fail(STATUS_HOST, ENOTTY, "%s: its reset works no more", fn->dev->name);
+	return r;
+}
+
+void vfio_function_guest_reset(struct vfio_function *fn)
+{
+	if (reset(fn))
+		vfio_function_trouble(fn, "reset");
+	memcpy(fn->pci.config, fn->initial, sizeof(fn->pci.config));
+	vfio_msix_reset(fn);
+	fn->pci.asleep = false;
+	pci_function_refresh(&fn->pci);
+	fn->dev->clean = false;
+	vfio_function_irqs(fn);
+}
+
+/* The device's own events (vfio.h, VFIO_PCI_ERR_IRQ_INDEX and VFIO_PCI_REQ_IRQ_INDEX). */
+
+static void on_notice(struct loop_source *source, uint32_t events)
+{
+	struct vfio_notice *notice = container_of(source, struct vfio_notice, source);
+	struct vfio_function *fn = notice->fn;
+
+	(void)events;
+	if (!fd_event_take(source->fd) || fn->lost || fn->ending)
+		return;
+	fn->ending = true;
+	fail(STATUS_DEVICE_LOST, EIO,
+	     notice->index == VFIO_PCI_ERR_IRQ_INDEX
+		     ? "%s: the device reported an error that it cannot recover from; see the "
+		       "host's kernel log (AER)"
+		     : "%s: the host asked for the device back (unbind or removal)",
+	     fn->dev->name);
+	loop_post(fn->loop, VM_EVENT_DEVICE_LOST, 0);
+}
+
+static int notice_init(struct vfio_function *fn, struct vfio_notice *notice, unsigned index)
+{
+	struct vfio_irq_info info;
+	int32_t fd;
+	int r = vfio_irq_info(fn->dev, index, &info);
+
+	if (r || !info.count)
+		return r;
+	notice->fn = fn;
+	notice->index = index;
+	notice->source.handler = on_notice;
+	r = fd_event(&notice->source.fd);
+	if (r)
+		return r;
+	r = loop_add(fn->loop, &notice->source, EPOLLIN);
+	if (r)
+		return r;
+	notice->on_loop = true;
+	fd = notice->source.fd;
+	return vfio_irq_set_trigger(fn->dev, index, 0, 1, &fd);
+}
+
+static void notice_deinit(struct vfio_function *fn, struct vfio_notice *notice)
+{
+	int32_t none = -1;
+
+	if (notice->on_loop) {
+		if (!fn->lost && vfio_irq_set_trigger(fn->dev, notice->index, 0, 1, &none))
+			vfio_function_trouble(fn, "events off");
+		loop_remove(fn->loop, &notice->source);
+	}
+	notice->on_loop = false;
+	fd_close(&notice->source.fd);
+}
+
+/* Life. */
+
+static const struct pci_function_ops ops = {
+	.config_read = vfio_config_read,
+	.config_write = vfio_config_write,
+	.bar_map = vfio_bar_map,
+	.bar_unmap = vfio_bar_unmap,
+	.command_changed = vfio_config_command,
+};
+
+static int device_init(struct vfio_function *fn)
+{
+	struct vfio_region_info config;
+	struct vfio_device_info info;
+	unsigned no_mmaps = 0;
+	int r = vfio_device_info(fn->dev, &info);
+
+	if (!r)
+		r = vfio_region_info(fn->dev, VFIO_PCI_CONFIG_REGION_INDEX, &config, NULL,
+				     &no_mmaps);
+	if (r)
+		return r;
+	fn->can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
+	fn->config_at = config.offset;
+	fn->config_size = (unsigned)MIN(config.size, (uint64_t)PCI_CONFIG_SIZE) & ~3u;
+	if (fn->config_size < PCI_STD_HEADER_SIZEOF)
+		return fail(STATUS_HOST, EIO, "%s: it has no configuration space", fn->dev->name);
+	if (!fn->can_reset)
+		log_warn("%s: the host has no way to reset it; what one guest left in it, the next "
+			 "finds",
+			 fn->dev->name);
+	if (fn->can_reset && !fn->dev->clean)
+		r = reset(fn);
+	fn->dev->clean = false;
+	/* Whatever the host left there; the guest's own view starts at 0. */
+	fn->device_command = 0xffff;
+	vfio_config_set_command(fn, 0);
+	return r;
+}
+
+static int init(struct vfio_function *fn, unsigned devfn)
+{
+	int r = device_init(fn);
+
+	if (!r)
+		r = vfio_config_init(fn);
+	if (!r)
+		r = vfio_intx_init(fn);
+	if (!r)
+		r = vfio_bars_init(fn);
+	if (r)
+		return r;
+	fn->pci.config[PCI_INTERRUPT_PIN] = fn->intx.pin;
+	memcpy(fn->initial, fn->pci.config, sizeof(fn->initial));
+	r = pci_root_add(fn->root, &fn->pci, devfn);
+	if (!r)
+		r = notice_init(fn, &fn->error, VFIO_PCI_ERR_IRQ_INDEX);
+	if (!r)
+		r = notice_init(fn, &fn->request, VFIO_PCI_REQ_IRQ_INDEX);
+	if (!r)
+		vfio_function_irqs(fn);
+	return r;
+}
+
+int vfio_function_create(const struct vfio_function_config *config, struct vfio_function **ret)
+{
+	struct vfio_function *fn = calloc(1, sizeof(*fn));
+	int r;
+
+	if (!fn)
+		return fail(STATUS_FAILURE, ENOMEM, "%s: out of memory", config->dev->name);
+	pci_function_init(&fn->pci, config->dev->name, &ops, 0xffff, 0xffff, 0);
+	fn->pci.lazy_unmap = true;
+	fn->dev = config->dev;
+	fn->root = config->root;
+	fn->memory = config->memory;
+	fn->irq = config->irq;
+	fn->loop = config->loop;
+	fn->intx.fd = fn->intx.unmask_fd = -1;
+	fn->error.source.fd = fn->request.source.fd = -1;
+	r = init(fn, config->devfn);
+	if (r) {
+		vfio_function_destroy(fn);
+		return r;
+	}
+	*ret = fn;
+	return 0;
+}
+
+void vfio_function_destroy(struct vfio_function *fn)
+{
+	if (!fn)
+		return;
+	fn->ending = true;
+	pci_root_remove(fn->root, &fn->pci);
+	notice_deinit(fn, &fn->error);
+	notice_deinit(fn, &fn->request);
+	irqs_off(fn);
+	vfio_bars_deinit(fn);
+	if (reset(fn))
+		log_warn("%s: could not be reset after use", fn->dev->name);
+	vfio_msix_deinit(fn);
+	free(fn);
+}
