@@ -10,15 +10,15 @@
 #include <base/log.h>
 #include <string.h>
 
-#define PVPANIC_VENDOR	     0x1b36
-#define PVPANIC_DEVICE	     0x0011
-#define PVPANIC_CLASS	     0x08800001 /* base system peripheral, other; revision 1 */
-#define PVPANIC_BAR_SIZE     16
+#define PVPANIC_VENDOR   0x1b36
+#define PVPANIC_DEVICE   0x0011
+#define PVPANIC_CLASS    0x08800001 /* base system peripheral, other; revision 1 */
+#define PVPANIC_BAR_SIZE 16
 
 #define PVPANIC_PANICKED     BIT(0)
 #define PVPANIC_CRASH_LOADED BIT(1) /* a crash kernel takes over: the guest runs on */
 #define PVPANIC_SHUTDOWN     BIT(2) /* the last resort of a guest that cannot power off */
-#define PVPANIC_EVENTS	     (PVPANIC_PANICKED | PVPANIC_CRASH_LOADED | PVPANIC_SHUTDOWN)
+#define PVPANIC_EVENTS       (PVPANIC_PANICKED | PVPANIC_CRASH_LOADED | PVPANIC_SHUTDOWN)
 
 static void pvpanic_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
 {

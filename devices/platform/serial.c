@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #define OUTPUT_DELAY_NS 1000000
-#define FINAL_WAIT_MS	1000
+#define FINAL_WAIT_MS   1000
 
 /* §8, table II. Two names for one offset: read and written, or behind LCR.DLAB. */
 enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR, MCR, LSR, MSR, SCR };
@@ -52,26 +52,26 @@ enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR, MCR, 
 #define FCR_MODE     BIT(3)
 #define FCR_TRIGGER  0xc0
 
-#define LCR_DLAB     BIT(7)
+#define LCR_DLAB BIT(7)
 
-#define MCR_DTR	     BIT(0)
-#define MCR_RTS	     BIT(1)
-#define MCR_OUT1     BIT(2)
-#define MCR_OUT2     BIT(3)
-#define MCR_LOOP     BIT(4)
-#define MCR_MASK     0x1f
+#define MCR_DTR  BIT(0)
+#define MCR_RTS  BIT(1)
+#define MCR_OUT1 BIT(2)
+#define MCR_OUT2 BIT(3)
+#define MCR_LOOP BIT(4)
+#define MCR_MASK 0x1f
 
-#define LSR_READY    BIT(0)
-#define LSR_OVERRUN  BIT(1)
-#define LSR_ERRORS   0x1e
-#define LSR_THRE     BIT(5)
-#define LSR_TEMT     BIT(6)
+#define LSR_READY   BIT(0)
+#define LSR_OVERRUN BIT(1)
+#define LSR_ERRORS  0x1e
+#define LSR_THRE    BIT(5)
+#define LSR_TEMT    BIT(6)
 
-#define MSR_CTS	     BIT(4)
-#define MSR_DSR	     BIT(5)
-#define MSR_RI	     BIT(6)
-#define MSR_DCD	     BIT(7)
-#define MSR_DELTAS   0x0f
+#define MSR_CTS    BIT(4)
+#define MSR_DSR    BIT(5)
+#define MSR_RI     BIT(6)
+#define MSR_DCD    BIT(7)
+#define MSR_DELTAS 0x0f
 
 static bool in_loopback(const struct serial *s)
 {

@@ -194,7 +194,7 @@ static void input_waits(void)
 	CHECK(!start());
 	type(long_text);
 	CHECK(!uart.in_watched); /* the stage is full: the descriptor waits */
-	CHECK_EQ(uart.rx_n, 0);	 /* and the guest does not listen yet */
+	CHECK_EQ(uart.rx_n, 0);  /* and the guest does not listen yet */
 	out8(FCR, 0x07);
 	out8(IER, 0x01);
 	while (n < 2000) {
@@ -516,9 +516,9 @@ static void noise(void)
 static const struct test tests[] = {
 	TEST(linux_autoconfig), TEST(divisor_latch), TEST(thre_interrupt),
 	TEST(receive_triggers), TEST(input_waits),   TEST(input_before_driver),
-	TEST(polled_input),	TEST(input_end),     TEST(input_from_file),
-	TEST(loopback),		TEST(modem_deltas),  TEST(priorities),
-	TEST(output_lines),	TEST(output_waits),  TEST(output_reader_gone),
+	TEST(polled_input),     TEST(input_end),     TEST(input_from_file),
+	TEST(loopback),         TEST(modem_deltas),  TEST(priorities),
+	TEST(output_lines),     TEST(output_waits),  TEST(output_reader_gone),
 	TEST(output_disk_full), TEST(no_output),     TEST(filter),
 	TEST(wide_and_strided), TEST(noise),
 };

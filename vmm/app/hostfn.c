@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CLASS_HOST_BRIDGE 0x0600
+
 struct answer {
 	char *why;
 	size_t size;
@@ -26,6 +28,11 @@ static _printf_(3, 4) int answer(struct answer a, int errnum, const char *fmt, .
 	vsnprintf(a.why, a.size, fmt, ap);
 	va_end(ap);
 	return -errnum;
+}
+
+bool hostfn_is_bridge(const struct host_function *fn)
+{
+	return fn->is_bridge || fn->class >> 8 == CLASS_HOST_BRIDGE;
 }
 
 bool hostfn_driver_is_vfio(const char *driver)
@@ -119,7 +126,7 @@ int hostfn_ready(const struct host_function *fn, char *why, size_t size)
 	bdf_format(fn->bdf, name);
 	if (size)
 		why[0] = 0;
-	if (fn->is_bridge)
+	if (hostfn_is_bridge(fn))
 		return answer(a, EINVAL,
 			      "is a bridge: it stays with the host; choose a function behind it");
 	if (fn->group < 0 || !strncmp(fn->cdev, "noiommu", 7))

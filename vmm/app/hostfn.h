@@ -16,3 +16,9 @@ int hostfn_ready(const struct host_function *fn, char *why, size_t size) _must_c
 
 /* True for a driver of the VFIO family: vfio-pci and the vendor variants of it. */
 bool hostfn_driver_is_vfio(const char *driver);
+
+/*
+ * What never goes to a guest: bridges to other buses, and the host bridge, which has a plain header
+ * so that vfio-pci would take it. ISA bridges may, for the sake of their group.
+ */
+bool hostfn_is_bridge(const struct host_function *fn);

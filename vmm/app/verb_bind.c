@@ -49,7 +49,7 @@ static int bind_one(struct bdf bdf)
 
 	if (r)
 		return r;
-	if (fn.is_bridge)
+	if (hostfn_is_bridge(&fn))
 		return fail(STATUS_HOST, EINVAL,
 			    "%s: is a bridge: it stays with the host; choose a function behind it",
 			    bdf_format(bdf, name));

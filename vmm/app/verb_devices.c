@@ -83,7 +83,7 @@ static void print_members(const struct host_function *fn)
 	struct bdf *members;
 	unsigned n;
 
-	if (fn->is_bridge || fn->group < 0)
+	if (hostfn_is_bridge(fn) || fn->group < 0)
 		return;
 	if (sysfs_group(fn->group, &members, &n)) {
 		error_clear();
@@ -186,7 +186,7 @@ static void print_object(const struct host_function *fn)
 	print_key("cdev", fn->cdev);
 	print_reset_methods(fn->reset);
 	printf("    \"bridge\": %s,\n    \"ready\": %s,\n    \"reason\": ",
-	       fn->is_bridge ? "true" : "false", ready ? "true" : "false");
+	       hostfn_is_bridge(fn) ? "true" : "false", ready ? "true" : "false");
 	if (ready)
 		printf("null");
 	else
