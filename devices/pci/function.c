@@ -88,7 +88,7 @@ void pci_config_write(struct pci_function *fn, unsigned offset, unsigned len, ui
 		uint8_t old = fn->config[offset + i], w = fn->writable[offset + i];
 		uint8_t new = (uint8_t)((old & ~w) | (v & w));
 
-		new &= (uint8_t)~(v & fn->w1c[offset + i]);
+		new &= (uint8_t) ~(v & fn->w1c[offset + i]);
 		fn->config[offset + i] = new;
 		changed |= new != old;
 	}

@@ -81,8 +81,7 @@ static const struct field pm_fields[] = {
 /* PCI Express (§7.5.3), every version. */
 static const struct field express_fields[] = {
 	/* Type: set below. No slot, and its interrupt number is a port's. */
-	{ PCI_EXP_FLAGS, 2, .keep = PCI_EXP_FLAGS_VERS,
-	  .zero = 0xffff & ~PCI_EXP_FLAGS_VERS },
+	{ PCI_EXP_FLAGS, 2, .keep = PCI_EXP_FLAGS_VERS, .zero = 0xffff & ~PCI_EXP_FLAGS_VERS },
 	/* Slot power is captured from a port's message; there is none. */
 	{ PCI_EXP_DEVCAP, 4, .keep = ~(PCI_EXP_DEVCAP_PWR_VAL | PCI_EXP_DEVCAP_PWR_SCL),
 	  .zero = PCI_EXP_DEVCAP_PWR_VAL | PCI_EXP_DEVCAP_PWR_SCL },
@@ -120,40 +119,44 @@ static const struct field express_v2_fields[] = {
 
 enum rule { HIDE, PASS, READ_ONLY, PM, MSI, MSIX, EXPRESS, AF };
 
-/* What is not here is hidden: VFIO hides what it does not know, too. */
+/*
+ * Capabilities (§7.5.3). What is not here is hidden: VFIO hides what it does not know, too. On
+ * purpose: HyperTransport (not its bus), Enhanced Allocation (fixed addresses are the host's), FPB,
+ * slot and hot-plug (bridges), debug port.
+ */
 static const struct {
 	uint8_t id;
 	enum rule rule;
 } capabilities[] = {
 	{ PCI_CAP_ID_PM, PM },
-	{ PCI_CAP_ID_AGP, READ_ONLY },  /* rates are set with a bridge that is not here */
-	{ PCI_CAP_ID_VPD, PASS },       /* VFIO performs the access */
+	{ PCI_CAP_ID_AGP, READ_ONLY }, /* rates are set with a bridge that is not here */
+	{ PCI_CAP_ID_VPD, PASS },      /* VFIO performs the access */
 	{ PCI_CAP_ID_MSI, MSI },
-	{ PCI_CAP_ID_PCIX, PASS },      /* relaxed ordering, read sizes */
-	{ PCI_CAP_ID_VNDR, PASS },      /* virtio's registers, among others */
+	{ PCI_CAP_ID_PCIX, PASS }, /* relaxed ordering, read sizes */
+	{ PCI_CAP_ID_VNDR, PASS }, /* virtio's registers, among others */
 	{ PCI_CAP_ID_EXP, EXPRESS },
 	{ PCI_CAP_ID_MSIX, MSIX },
-	{ PCI_CAP_ID_SATA, PASS },      /* index and data of AHCI */
-	{ PCI_CAP_ID_AF, AF },          /* function reset of conventional functions */
-	/* Hidden on purpose: HT (not its bus), EA (fixed addresses are the host's), FPB (bridge). */
+	{ PCI_CAP_ID_SATA, PASS }, /* index and data of AHCI */
+	{ PCI_CAP_ID_AF, AF },     /* function reset of conventional functions */
 };
 
+/*
+ * Extended capabilities (§7.6.3). Hidden on purpose: SR-IOV and ARI (VFs are the host's), Resizable
+ * BAR (would move under the kernel's feet), ATS, PRI and PASID (the guest has no IOMMU), ACS
+ * (isolation is the host's), VC, MFVC, LTR, L1 PM, PTM, link and lane capabilities (no link), DOE,
+ * multicast.
+ */
 static const struct {
 	uint16_t id;
 	enum rule rule;
 } extended[] = {
 	{ PCI_EXT_CAP_ID_ERR, READ_ONLY }, /* masks decide what the host learns of errors */
 	{ PCI_EXT_CAP_ID_DSN, READ_ONLY },
-	{ PCI_EXT_CAP_ID_PWR, PASS },      /* a selector and what it selects */
+	{ PCI_EXT_CAP_ID_PWR, PASS }, /* a selector and what it selects */
 	{ PCI_EXT_CAP_ID_VNDR, PASS },
 	{ PCI_EXT_CAP_ID_DVSEC, PASS },
 	{ PCI_EXT_CAP_ID_DPA, READ_ONLY },
 	{ PCI_EXT_CAP_ID_TPH, READ_ONLY }, /* steering tags name processors of the host */
-	/*
-	 * Hidden on purpose: SR-IOV and ARI (VFs are the host's), Resizable BAR (would move under
-	 * the kernel's feet), ATS, PRI and PASID (the guest has no IOMMU), ACS (isolation is the
-	 * host's), VC, MFVC, LTR, L1 PM, PTM, link and lane capabilities (no link), DOE, multicast.
-	 */
 };
 
 /* Access to the device. */
@@ -245,7 +248,8 @@ static void apply(struct vfio_function *fn, unsigned base, unsigned end, const s
 			continue;
 		if (f->keep)
 			value = vfio_config_device_read(fn, base + f->at, f->len) & f->keep;
-		vfio_config_emulate(fn, base + f->at, f->len, f->keep | f->zero, value, f->writable);
+		vfio_config_emulate(fn, base + f->at, f->len, f->keep | f->zero, value,
+				    f->writable);
 		read_only(fn, base + f->at, f->len, f->read_only);
 	}
 }
@@ -472,9 +476,10 @@ int vfio_config_init(struct vfio_function *fn)
 	int r;
 
 	if (fn->lost || ids == ALL)
-		return fail(STATUS_HOST, EIO,
-			    "%s: its configuration space cannot be read; it is powered down or gone",
-			    fn->dev->name);
+		return fail(
+			STATUS_HOST, EIO,
+			"%s: its configuration space cannot be read; it is powered down or gone",
+			fn->dev->name);
 	if ((type & 0x7f) != PCI_HEADER_TYPE_NORMAL)
 		return fail(STATUS_HOST, ENODEV, "%s: a bridge; only endpoints can be passed",
 			    fn->dev->name);

@@ -50,7 +50,7 @@ struct vfio_intx {
 #define VFIO_MSI_MAX 32
 
 struct vfio_msi {
-	unsigned cap; /* offset; 0: none */
+	unsigned cap;     /* offset; 0: none */
 	unsigned mask_at; /* offset of the mask bits; 0: none */
 	unsigned data_at;
 	unsigned live;
@@ -95,10 +95,10 @@ struct vfio_function {
 
 	uint64_t config_at; /* in the cdev */
 	unsigned config_size;
-	uint8_t ours[PCI_CONFIG_SIZE];   /* bits answered from pci.config[] */
-	uint8_t passes[PCI_CONFIG_SIZE]; /* bits whose writes reach the device */
-	uint8_t initial[PCI_CONFIG_SIZE];/* pci.config[] after a reset */
-	uint16_t device_command;         /* what the device's command register was last given */
+	uint8_t ours[PCI_CONFIG_SIZE];    /* bits answered from pci.config[] */
+	uint8_t passes[PCI_CONFIG_SIZE];  /* bits whose writes reach the device */
+	uint8_t initial[PCI_CONFIG_SIZE]; /* pci.config[] after a reset */
+	uint16_t device_command;          /* what the device's command register was last given */
 	unsigned pm_cap, express_cap, af_cap;
 	bool express_flr, af_flr; /* the device has that bit */
 

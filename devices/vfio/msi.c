@@ -182,8 +182,7 @@ static int connect_all(struct vfio_function *fn)
 		if (masks & BIT(i))
 			vfio_vector_disconnect(fn, vector);
 		else
-			r = vfio_vector_connect(fn, vector, address,
-						(data & ~(msi->live - 1)) | i);
+			r = vfio_vector_connect(fn, vector, address, (data & ~(msi->live - 1)) | i);
 	}
 	return r;
 }

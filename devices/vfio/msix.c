@@ -87,8 +87,7 @@ bool vfio_msix_placed(struct vfio_function *fn)
 {
 	const struct vfio_msix *msix = &fn->msix;
 
-	return holds(fn, msix->table_bar, msix->table_at) &&
-	       holds(fn, msix->pba_bar, msix->pba_at);
+	return holds(fn, msix->table_bar, msix->table_at) && holds(fn, msix->pba_bar, msix->pba_at);
 }
 
 void vfio_msix_deinit(struct vfio_function *fn)

@@ -24,17 +24,19 @@ int iommufd_open(int *ret_fd)
 	}
 	switch (errno) {
 	case ENOENT:
-		return fail(STATUS_HOST, ENOENT,
-			    "/dev/iommu: there is none; load the module (modprobe iommufd), or use a "
-			    "kernel with CONFIG_IOMMUFD");
+		return fail(
+			STATUS_HOST, ENOENT,
+			"/dev/iommu: there is none; load the module (modprobe iommufd), or use a "
+			"kernel with CONFIG_IOMMUFD");
 	case ENODEV:
 	case ENXIO:
 		return fail(STATUS_HOST, ENODEV,
 			    "/dev/iommu: no driver behind it; use a kernel with CONFIG_IOMMUFD");
 	case EACCES:
 	case EPERM:
-		return fail(STATUS_HOST, EACCES,
-			    "/dev/iommu: permission denied; run as root, or give this user the file");
+		return fail(
+			STATUS_HOST, EACCES,
+			"/dev/iommu: permission denied; run as root, or give this user the file");
 	default:
 		return fail(STATUS_HOST, errno, "/dev/iommu: %s", strerror(errno));
 	}
@@ -119,10 +121,11 @@ int ioas_allow_iovas(int iommufd, uint32_t ioas, const struct range *ranges, uns
 static int map_refused(const char *name, uint64_t size, iova_t iova, int err)
 {
 	if (err == -ENOMEM)
-		return fail(STATUS_HOST, ENOMEM,
-			    "iommufd: cannot pin %" PRIu64 " MiB of guest memory; raise the limit on "
-			    "locked memory (ulimit -l) to that and 64 MiB more, or ask for less (--mem)",
-			    size >> 20);
+		return fail(
+			STATUS_HOST, ENOMEM,
+			"iommufd: cannot pin %" PRIu64 " MiB of guest memory; raise the limit on "
+			"locked memory (ulimit -l) to that and 64 MiB more, or ask for less (--mem)",
+			size >> 20);
 	if (err == -ENOENT || err == -EINVAL || err == -EADDRINUSE)
 		return fail(STATUS_HOST, -err,
 			    "iommufd: the host's IOMMU cannot reach guest memory at %#" PRIx64

@@ -31,16 +31,18 @@ int vfio_device_bind(struct vfio_device *dev, int iommufd)
 	case 0:
 		break;
 	case -EBUSY:
-		return fail(STATUS_HOST, EBUSY,
-			    "%s: in use by another process, or a member of its IOMMU group is bound "
-			    "to a host driver; see: thru devices",
-			    dev->name);
+		return fail(
+			STATUS_HOST, EBUSY,
+			"%s: in use by another process, or a member of its IOMMU group is bound "
+			"to a host driver; see: thru devices",
+			dev->name);
 	case -EPERM:
-		return fail(STATUS_HOST, EPERM,
-			    "%s: the host cannot keep its interrupts apart from others' (no interrupt "
-			    "remapping); enable it in the firmware and on the kernel's command line "
-			    "(intremap=on)",
-			    dev->name);
+		return fail(
+			STATUS_HOST, EPERM,
+			"%s: the host cannot keep its interrupts apart from others' (no interrupt "
+			"remapping); enable it in the firmware and on the kernel's command line "
+			"(intremap=on)",
+			dev->name);
 	case -EACCES:
 		return fail(STATUS_HOST, EACCES,
 			    "%s: its physical function's driver asks for a VF token; thru has no "
@@ -65,10 +67,11 @@ int vfio_device_attach(struct vfio_device *dev, uint32_t ioas)
 	int r = HOST_IOCTL(dev->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &arg);
 
 	if (r == -EPERM || r == -EADDRINUSE)
-		return fail(STATUS_HOST, -r,
-			    "%s: its IOMMU reserves addresses that guest memory takes; ask for less "
-			    "memory (--mem)",
-			    dev->name);
+		return fail(
+			STATUS_HOST, -r,
+			"%s: its IOMMU reserves addresses that guest memory takes; ask for less "
+			"memory (--mem)",
+			dev->name);
 	if (r < 0)
 		return refused(dev, "VFIO_DEVICE_ATTACH_IOMMUFD_PT", r);
 	dev->attached = true;
@@ -112,7 +115,8 @@ int vfio_irq_info(const struct vfio_device *dev, unsigned index, struct vfio_irq
 }
 
 /* The sparse mmap capability in a region's info, NULL when there is none. Chain is the kernel's. */
-static const struct vfio_region_info_cap_sparse_mmap *sparse_cap(const struct vfio_region_info *info)
+static const struct vfio_region_info_cap_sparse_mmap *sparse_cap(
+	const struct vfio_region_info *info)
 {
 	const uint8_t *base = (const uint8_t *)info;
 	uint32_t at = info->cap_offset;
@@ -207,8 +211,9 @@ int vfio_region_mmap(const struct vfio_device *dev, uint64_t at, uint64_t size, 
 	room = size + align;
 	base = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
-		return fail(STATUS_HOST, errno, "%s: no address space for a BAR of %" PRIu64 " bytes: %s",
-			    dev->name, size, strerror(errno));
+		return fail(STATUS_HOST, errno,
+			    "%s: no address space for a BAR of %" PRIu64 " bytes: %s", dev->name,
+			    size, strerror(errno));
 	lead = (at - (uint64_t)(uintptr_t)base) & (align - 1);
 	hva = mmap(base + lead, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, dev->fd,
 		   (off_t)at);
@@ -244,8 +249,7 @@ static int set_irqs(const struct vfio_device *dev, unsigned index, uint32_t acti
 		return -ENOMEM;
 	*arg = (struct vfio_irq_set){
 		.argsz = (uint32_t)size,
-		.flags = action |
-			 (count ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE),
+		.flags = action | (count ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE),
 		.index = index,
 		.start = start,
 		.count = count,
