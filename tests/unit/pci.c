@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The PCI root without KVM: configuration mechanisms, BAR sizing, decode and placement.
+ */
+#include "test.h"
+
+#include <base/bytes.h>
+#include <devices/pci.h>
+#include <errno.h>
+#include <linux/pci_regs.h>
+
+#define ECAM  0xe0000000ull
+#define MEM32 0xc0000000ull
+#define MEM64 0x100000000000ull
+#define IO    0x1000ull
+
+static struct bus mmio, pio;
+static struct pci_root root;
+static struct pci_function a, b;
+
+static struct {
+	unsigned maps, unmaps, commands, refuse;
+	uint64_t address;
+	unsigned index;
+	uint16_t before, now;
+} seen;
+
+static int on_map(struct pci_function *fn, unsigned index, uint64_t address)
+{
+	(void)fn;
+	if (seen.refuse) {
+		seen.refuse--;
+		return fail(STATUS_FAILURE, EEXIST, "refused");
+	}
+	seen.maps++;
+	seen.address = address;
+	seen.index = index;
+	return 0;
+}
+
+static void on_unmap(struct pci_function *fn, unsigned index)
+{
+	(void)fn;
+	(void)index;
+	seen.unmaps++;
+}
+
+static void on_command(struct pci_function *fn, uint16_t before, uint16_t now)
+{
+	(void)fn;
+	seen.commands++;
+	seen.before = before;
+	seen.now = now;
+}
+
+static const struct pci_function_ops ops = {
+	.bar_map = on_map,
+	.bar_unmap = on_unmap,
+	.command_changed = on_command,
+};
+
+static void setup(void)
+{
+	struct pci_root_config config = {
+		.mmio = &mmio,
+		.pio = &pio,
+		.ecam = { ECAM, MIB(2) },
+		.mem32 = { MEM32, MIB(256) },
+		.mem64 = { MEM64, GIB(64) },
+		.io = { IO, KIB(4) },
+		.intx_gsi = 16,
+		.intx_n = 4,
+	};
+
+	memset(&mmio, 0, sizeof(mmio));
+	memset(&pio, 0, sizeof(pio));
+	memset(&seen, 0, sizeof(seen));
+	if (pci_root_init(&root, &config))
+		abort();
+	pci_function_init(&a, "a", &ops, 0x1234, 0x5678, 0x02000001);
+	pci_function_init(&b, "b", &ops, 0x1234, 0x9abc, 0x01080201);
+}
+
+static void add(struct pci_function *fn, unsigned devfn)
+{
+	if (pci_root_add(&root, fn, devfn))
+		abort();
+}
+
+static uint64_t ecam(uint64_t at, unsigned len)
+{
+	uint8_t data[8];
+
+	bus_access(&mmio, ECAM + at, data, len, false);
+	return load_le(data, len);
+}
+
+static void ecam_set(uint64_t at, unsigned len, uint64_t value)
+{
+	uint8_t data[8];
+
+	store_le(data, len, value);
+	bus_access(&mmio, ECAM + at, data, len, true);
+}
+
+static uint64_t port(uint64_t at, unsigned len)
+{
+	uint8_t data[8];
+
+	bus_access(&pio, at, data, len, false);
+	return load_le(data, len);
+}
+
+static void port_set(uint64_t at, unsigned len, uint64_t value)
+{
+	uint8_t data[8];
+
+	store_le(data, len, value);
+	bus_access(&pio, at, data, len, true);
+}
+
+#define A      (PCI_DEVFN(3, 0) << 12)
+#define B      (PCI_DEVFN(4, 0) << 12)
+#define BAR(i) (PCI_BASE_ADDRESS_0 + 4 * (i))
+
+static void ecam_sizes(void)
+{
+	setup();
+	add(&a, PCI_DEVFN(3, 0));
+	CHECK_EQ(ecam(0, 4), 0x00081b36); /* the host bridge */
+	CHECK_EQ(ecam(0x0a, 2), 0x0600);
+	CHECK_EQ(ecam(A, 4), 0x56781234);
+	CHECK_EQ(ecam(A, 8), 0x0000000056781234);
+	CHECK_EQ(ecam(A + 1, 4), 0x00567812);
+	CHECK_EQ(ecam(A + 3, 1), 0x56);
+	CHECK_EQ(ecam(A + 8, 4), 0x02000001);
+	/* Absent function, other bus, and across the end of a function: each part its own. */
+	CHECK_EQ(ecam(B, 8), UINT64_MAX);
+	CHECK_EQ(ecam(MIB(1) + A, 4), UINT32_MAX);
+	CHECK_EQ(ecam(A - 2, 4), 0x1234ffff);
+	CHECK_EQ(ecam(MIB(2) - 2, 4), UINT32_MAX);
+	pci_root_deinit(&root);
+	CHECK_EQ(mmio.n, 0);
+	CHECK_EQ(pio.n, 0);
+}
+
+static void writes_that_span_fields(void)
+{
+	setup();
+	pci_function_bar(&a, 0, PCI_BAR_MEM32, false, KIB(4));
+	add(&a, PCI_DEVFN(3, 0));
+	/* Command and status in one dword, status not writable. */
+	ecam_set(A + PCI_COMMAND, 4, 0xffffffff);
+	CHECK_EQ(ecam(A + PCI_COMMAND, 4), 0x00000547);
+	CHECK_EQ(seen.commands, 1);
+	CHECK_EQ(seen.now, 0x547);
+	/* Two registers with one qword; a BAR byte by byte; across a dword. */
+	ecam_set(A + PCI_COMMAND, 4, 0);
+	ecam_set(A + BAR(0), 8, 0xffffffffffffffff);
+	CHECK_EQ(ecam(A + BAR(0), 8), 0x00000000fffff000);
+	ecam_set(A + BAR(0) + 3, 1, 0xc1);
+	CHECK_EQ(ecam(A + BAR(0), 4), 0xc1fff000);
+	ecam_set(A + BAR(0) - 2, 4, 0x22220000);
+	CHECK_EQ(ecam(A + BAR(0), 4), 0xc1ff2000);
+	pci_root_deinit(&root);
+}
+
+static void w1c_bits(void)
+{
+	setup();
+	store_le16(a.config + 0x80, 0x0f0f);
+	store_le16(a.w1c + 0x80, 0x00ff);
+	add(&a, PCI_DEVFN(3, 0));
+	ecam_set(A + 0x80, 2, 0xff03);
+	CHECK_EQ(ecam(A + 0x80, 2), 0x0f0c);
+	pci_root_deinit(&root);
+}
+
+static void cf8_cfc(void)
+{
+	setup();
+	add(&a, PCI_DEVFN(3, 0));
+	port_set(0xcf8, 4, 0xffffffff);
+	CHECK_EQ(port(0xcf8, 4), 0x80fffffc);
+	port_set(0xcf8, 4, 0x80000000 | A >> 4);
+	CHECK_EQ(port(0xcfc, 4), 0x56781234);
+	CHECK_EQ(port(0xcfe, 2), 0x5678);
+	CHECK_EQ(port(0xcff, 1), 0x56);
+	CHECK_EQ(port(0xcfd, 2), 0x7812);
+	/* Bytes and words at CF8 are somebody else's: they neither latch nor read the latch. */
+	port_set(0xcf9, 1, 6);
+	port_set(0xcf8, 2, 0);
+	CHECK_EQ(port(0xcf8, 2), 0xffff);
+	CHECK_EQ(port(0xcf8, 4), 0x80000000 | A >> 4);
+	CHECK_EQ(port(0xcfa, 4), 0xffffffff);
+	port_set(0xcf8, 4, 0x80000000 | A >> 4 | PCI_INTERRUPT_LINE);
+	port_set(0xcfc, 1, 11);
+	CHECK_EQ(a.config[PCI_INTERRUPT_LINE], 11);
+	/* Not enabled. */
+	port_set(0xcf8, 4, A >> 4);
+	CHECK_EQ(port(0xcfc, 4), 0xffffffff);
+	pci_root_deinit(&root);
+}
+
+static void bar_sizing(void)
+{
+	setup();
+	pci_function_bar(&a, 0, PCI_BAR_MEM32, true, KIB(64));
+	pci_function_bar(&a, 1, PCI_BAR_MEM64, true, GIB(16)); /* at an odd index */
+	pci_function_bar(&a, 3, PCI_BAR_IO, false, 32);
+	pci_function_bar(&a, 4, PCI_BAR_MEM64, false, 16);
+	pci_function_bar(&a, PCI_BAR_ROM, PCI_BAR_ROM_MEM, false, KIB(2));
+	add(&a, PCI_DEVFN(3, 0));
+	for (unsigned at = PCI_BASE_ADDRESS_0; at <= PCI_ROM_ADDRESS; at += 4)
+		ecam_set(A + at, 4, 0xffffffff);
+	CHECK_EQ(ecam(A + BAR(0), 4), 0xffff0008);
+	CHECK_EQ(ecam(A + BAR(1), 8), 0xfffffffc0000000c);
+	CHECK_EQ(ecam(A + BAR(3), 4), 0xffffffe1);
+	CHECK_EQ(ecam(A + BAR(4), 8), 0xfffffffffffffff4);
+	CHECK_EQ(ecam(A + PCI_CARDBUS_CIS, 4), 0);
+	CHECK_EQ(ecam(A + PCI_ROM_ADDRESS, 4), 0xfffff801);
+	CHECK_EQ(seen.maps, 0);
+	pci_root_deinit(&root);
+}
+
+static void bar_decode(void)
+{
+	setup();
+	pci_function_bar(&a, 0, PCI_BAR_MEM32, false, KIB(4));
+	pci_function_bar(&a, 1, PCI_BAR_IO, false, 32);
+	add(&a, PCI_DEVFN(3, 0));
+	ecam_set(A + BAR(0), 4, MEM32 + 0x1000);
+	ecam_set(A + BAR(1), 4, IO + 0x40);
+	CHECK_EQ(seen.maps, 0);
+	ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	CHECK_EQ(seen.maps, 1);
+	CHECK_EQ(seen.address, MEM32 + 0x1000);
+	ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+	CHECK_EQ(seen.maps, 2);
+	CHECK_EQ(seen.address, IO + 0x40);
+	CHECK_EQ(seen.index, 1);
+	/* A register written while decode is on moves at once; the same value does nothing. */
+	ecam_set(A + BAR(0), 4, MEM32 + 0x1000);
+	CHECK_EQ(seen.unmaps, 0);
+	ecam_set(A + BAR(0), 4, MEM32 + 0x5000);
+	CHECK_EQ(seen.unmaps, 1);
+	CHECK_EQ(seen.maps, 3);
+	CHECK_EQ(seen.address, MEM32 + 0x5000);
+	/* Sizing with decode on: out of the windows, gone, and back. */
+	ecam_set(A + BAR(0), 4, 0xffffffff);
+	CHECK_EQ(seen.unmaps, 2);
+	CHECK_EQ(ecam(A + BAR(0), 4), 0xfffff000);
+	ecam_set(A + BAR(0), 4, MEM32 + 0x5000);
+	CHECK_EQ(seen.maps, 4);
+	/* Without lazy_unmap the toggle takes effect at once. */
+	ecam_set(A + PCI_COMMAND, 2, 0);
+	CHECK_EQ(seen.unmaps, 4);
+	ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	CHECK_EQ(seen.maps, 5);
+	/* The callback comes after the BARs, with both values. */
+	CHECK_EQ(seen.before, 0);
+	CHECK_EQ(seen.now, PCI_COMMAND_MEMORY);
+	pci_root_remove(&root, &a);
+	CHECK_EQ(seen.unmaps, 5);
+	CHECK(!a.root);
+	pci_root_remove(&root, &a);
+	pci_root_deinit(&root);
+}
+
+static void bar_obstacles(void)
+{
+	setup();
+	pci_function_bar(&a, 0, PCI_BAR_MEM64, true, MIB(1));
+	pci_function_bar(&b, 0, PCI_BAR_MEM64, true, MIB(1));
+	add(&a, PCI_DEVFN(3, 0));
+	add(&b, PCI_DEVFN(4, 0));
+	ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	ecam_set(B + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	/* Outside the windows: RAM, ECAM, the end of a window, the end of everything. */
+	ecam_set(A + BAR(0), 8, MIB(16));
+	ecam_set(A + BAR(0), 8, ECAM);
+	ecam_set(A + BAR(0), 8, MEM64 + GIB(64));
+	ecam_set(A + BAR(0), 8, UINT64_MAX);
+	CHECK_EQ(seen.maps, 0);
+	ecam_set(A + BAR(0), 4, (uint32_t)MEM32);
+	CHECK_EQ(seen.maps, 0);
+	ecam_set(A + BAR(0) + 4, 4, 0);
+	CHECK_EQ(seen.maps, 1);
+	/* Onto another: the second waits until the first goes. */
+	ecam_set(B + BAR(0), 8, MEM32);
+	CHECK_EQ(seen.maps, 1);
+	ecam_set(A + BAR(0), 4, (uint32_t)MEM32 + (uint32_t)MIB(1));
+	CHECK_EQ(seen.maps, 3);
+	CHECK(a.bars[0].mapped && b.bars[0].mapped);
+	CHECK_EQ(b.bars[0].address, MEM32);
+	/* Refused by its owner: not mapped, tried again at the next change. */
+	seen.refuse = 1;
+	ecam_set(A + BAR(0), 4, (uint32_t)MEM32 + (uint32_t)MIB(2));
+	CHECK(!a.bars[0].mapped);
+	CHECK_EQ(*error_message(), 0);
+	ecam_set(B + PCI_COMMAND, 2, 0);
+	CHECK(a.bars[0].mapped);
+	pci_root_deinit(&root);
+}
+
+static void lazy_toggles(void)
+{
+	uint64_t vcpu = 0;
+
+	setup();
+	a.lazy_unmap = true;
+	pci_function_bar(&a, 0, PCI_BAR_MEM32, false, MIB(1));
+	pci_function_bar(&a, 1, PCI_BAR_MEM32, false, MIB(1));
+	pci_function_bar(&b, 0, PCI_BAR_MEM32, false, MIB(1));
+	add(&a, PCI_DEVFN(3, 0));
+	add(&b, PCI_DEVFN(4, 0));
+	ecam_set(A + BAR(0), 8, MEM32 | (MEM32 + MIB(1)) << 32);
+	ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	CHECK_EQ(seen.maps, 2);
+	/* As Linux sizes (drivers/pci/probe.c, pci_read_bases()). */
+	ecam_set(A + PCI_COMMAND, 2, 0);
+	for (unsigned i = 0; i < 6; i++) {
+		uint32_t was = (uint32_t)ecam(A + BAR(i), 4);
+
+		ecam_set(A + BAR(i), 4, was | 0xffffffff);
+		CHECK_EQ(ecam(A + BAR(i), 4), i < 2 ? 0xfff00000 : 0);
+		ecam_set(A + BAR(i), 4, was);
+	}
+	ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	CHECK_EQ(seen.maps, 2);
+	CHECK_EQ(seen.unmaps, 0);
+	/* Moved while off: only the one that moved. */
+	ecam_set(A + PCI_COMMAND, 2, 0);
+	ecam_set(A + BAR(1), 4, MEM32 + MIB(4));
+	CHECK_EQ(seen.unmaps, 0);
+	ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	CHECK_EQ(seen.unmaps, 1);
+	CHECK_EQ(seen.maps, 3);
+	/* Somebody else's BAR takes a place that is only remembered. */
+	ecam_set(A + PCI_COMMAND, 2, 0);
+	ecam_set(B + BAR(0), 4, MEM32);
+	ecam_set(B + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	CHECK(b.bars[0].mapped && !a.bars[0].mapped && a.bars[1].mapped);
+	/* Touched while off: gone, and the vcpu tries again; then it is not our fault. */
+	CHECK(pci_root_settle(&root, &vcpu));
+	CHECK(!a.bars[1].mapped && b.bars[0].mapped);
+	CHECK(!pci_root_settle(&root, &vcpu));
+	/* Decode went on between the fault and the call. */
+	ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	CHECK(pci_root_settle(&root, &vcpu));
+	CHECK(!pci_root_settle(&root, &vcpu));
+	CHECK(a.bars[1].mapped && !a.bars[0].mapped);
+	/* Asleep counts as decode off. */
+	a.asleep = true;
+	pci_function_refresh(&a);
+	CHECK(a.bars[1].mapped);
+	CHECK(pci_root_settle(&root, &vcpu));
+	CHECK(!a.bars[1].mapped);
+	pci_root_deinit(&root);
+}
+
+static void rom_bar(void)
+{
+	setup();
+	pci_function_bar(&a, PCI_BAR_ROM, PCI_BAR_ROM_MEM, false, KIB(64));
+	add(&a, PCI_DEVFN(3, 0));
+	ecam_set(A + PCI_ROM_ADDRESS, 4, MEM32);
+	ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	CHECK_EQ(seen.maps, 0);
+	ecam_set(A + PCI_ROM_ADDRESS, 4, MEM32 | 1);
+	CHECK_EQ(seen.maps, 1);
+	CHECK_EQ(seen.index, PCI_BAR_ROM);
+	ecam_set(A + PCI_ROM_ADDRESS, 1, 0);
+	CHECK_EQ(seen.unmaps, 1);
+	pci_root_deinit(&root);
+}
+
+static void io_in_memory(void)
+{
+	struct pci_root_config config;
+
+	setup();
+	config = root.config;
+	pci_root_deinit(&root);
+	config.pio = NULL;
+	config.io = (struct range){ 0, KIB(64) };
+	config.io_mmio = 0x3eff0000;
+	CHECK_EQ(pci_root_init(&root, &config), 0);
+	pci_function_bar(&a, 2, PCI_BAR_IO, false, 64);
+	add(&a, PCI_DEVFN(3, 0));
+	CHECK_EQ(pci_root_assign(&root), 0);
+	CHECK_EQ(ecam(A + BAR(2), 4), 64 | 1);
+	ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_IO);
+	CHECK_EQ(seen.address, 0x3eff0000 + 64);
+	pci_root_deinit(&root);
+}
+
+static void assignment(void)
+{
+	uint8_t first[64];
+
+	setup();
+	pci_function_bar(&a, 0, PCI_BAR_MEM32, false, KIB(4));
+	pci_function_bar(&a, 1, PCI_BAR_MEM64, true, GIB(16));
+	pci_function_bar(&a, 3, PCI_BAR_IO, false, 32);
+	pci_function_bar(&a, 4, PCI_BAR_MEM64, false, MIB(16));
+	pci_function_bar(&b, 0, PCI_BAR_MEM32, false, MIB(1));
+	pci_function_bar(&b, 1, PCI_BAR_IO, false, 256);
+	pci_function_bar(&b, 2, PCI_BAR_MEM64, false, GIB(1)); /* larger than the low window */
+	add(&b, PCI_DEVFN(4, 0));
+	add(&a, PCI_DEVFN(3, 0));
+	CHECK_EQ(pci_root_assign(&root), 0);
+	CHECK_EQ(ecam(A + BAR(4), 8), MEM32 | 4);
+	CHECK_EQ(ecam(B + BAR(0), 4), MEM32 + MIB(16));
+	CHECK_EQ(ecam(A + BAR(0), 4), MEM32 + MIB(17));
+	CHECK_EQ(ecam(A + BAR(1), 8), MEM64 | 0xc);
+	CHECK_EQ(ecam(B + BAR(2), 8), (MEM64 + GIB(16)) | 4);
+	CHECK_EQ(ecam(B + BAR(1), 4), IO | 1);
+	CHECK_EQ(ecam(A + BAR(3), 4), (IO + 256) | 1);
+	CHECK_EQ(seen.maps, 0);
+	memcpy(first, a.config, sizeof(first));
+	CHECK_EQ(pci_root_assign(&root), 0);
+	CHECK(!memcmp(first, a.config, sizeof(first)));
+	pci_root_remove(&root, &b);
+	pci_function_bar(&b, 0, PCI_BAR_MEM32, false, MIB(512));
+	add(&b, PCI_DEVFN(4, 0));
+	CHECK_EQ(pci_root_assign(&root), -ENOSPC);
+	CHECK_ERROR("b: BAR 0");
+	pci_root_deinit(&root);
+}
+
+static void addresses_taken(void)
+{
+	setup();
+	add(&a, PCI_DEVFN(3, 0));
+	CHECK_EQ(pci_root_add(&root, &b, PCI_DEVFN(3, 0)), -EEXIST);
+	CHECK_ERROR("03.0 is taken by a");
+	CHECK_EQ(pci_root_add(&root, &b, PCI_DEVFN(0, 0)), -EEXIST);
+	CHECK_ERROR("host bridge");
+	CHECK_EQ(pci_root_add(&root, &b, 256), -EINVAL);
+	CHECK_ERROR("b:");
+	pci_root_deinit(&root);
+}
+
+static void intx_swizzle(void)
+{
+	setup();
+	CHECK_EQ(pci_intx_gsi(&root.config, PCI_DEVFN(0, 0), 1), 16);
+	CHECK_EQ(pci_intx_gsi(&root.config, PCI_DEVFN(3, 0), 1), 19);
+	CHECK_EQ(pci_intx_gsi(&root.config, PCI_DEVFN(3, 1), 2), 16);
+	CHECK_EQ(pci_intx_gsi(&root.config, PCI_DEVFN(31, 7), 4), 18);
+	pci_root_deinit(&root);
+}
+
+/* Nothing that a guest can write reaches outside config[] or leaves two BARs in one place. */
+static void random_guest(void)
+{
+	uint64_t x = 88172645463325252ull;
+
+	setup();
+	a.lazy_unmap = true;
+	pci_function_bar(&a, 0, PCI_BAR_MEM64, true, MIB(64));
+	pci_function_bar(&a, 2, PCI_BAR_MEM32, false, MIB(64));
+	pci_function_bar(&a, 5, PCI_BAR_IO, false, KIB(2));
+	pci_function_bar(&a, PCI_BAR_ROM, PCI_BAR_ROM_MEM, false, MIB(64));
+	pci_function_bar(&b, 0, PCI_BAR_MEM32, false, MIB(128));
+	pci_function_bar(&b, 1, PCI_BAR_IO, false, KIB(2));
+	add(&a, PCI_DEVFN(3, 0));
+	add(&b, PCI_DEVFN(4, 0));
+	for (unsigned i = 0; i < 100000; i++) {
+		static const unsigned lens[] = { 1, 2, 4, 8 };
+		static const unsigned regs[] = { PCI_COMMAND, PCI_COMMAND, BAR(0),         BAR(1),
+						 BAR(2),      BAR(5),      PCI_ROM_ADDRESS };
+		unsigned len;
+		uint64_t at, value;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		len = lens[x & 3];
+		at = (x & 4 ? A : B) + (x >> 8) % (x & 8 ? 64 : 4096);
+		value = x >> 20;
+		if (x & 16) { /* more like a guest: registers that matter, values that fit */
+			at = (x & 4 ? A : B) + regs[(x >> 8) % ARRAY_SIZE(regs)];
+			len = 4;
+			value = MEM32 + (x >> 40 & 0xf) * MIB(16);
+			if ((at & 0xff) == PCI_COMMAND)
+				value = x >> 20 & 7;
+			else if (x & 32)
+				value = IO + (x >> 40 & 3) * KIB(1);
+			else if ((at & 0xff) == BAR(1))
+				value = 0;
+		}
+		if (x & 64)
+			ecam_set(at, len, value);
+		else
+			ecam(at, len);
+		port_set(0xcf8 + (x >> 16 & 7), len & 7, x >> 24);
+		port(0xcf8 + (x >> 19 & 7), len & 7);
+		for (unsigned k = 0; k <= PCI_BAR_ROM; k++)
+			for (unsigned m = 0; m <= PCI_BAR_ROM; m++) {
+				const struct pci_bar *p = &a.bars[k], *q = &b.bars[m];
+
+				CHECK(!p->mapped || !q->mapped ||
+				      (p->kind == PCI_BAR_IO) != (q->kind == PCI_BAR_IO) ||
+				      !range_overlaps((struct range){ p->address, p->size },
+						      (struct range){ q->address, q->size }));
+			}
+	}
+	CHECK(seen.maps > 100);
+	pci_root_deinit(&root);
+	CHECK_EQ(seen.maps, seen.unmaps);
+}
+
+static const struct test tests[] = {
+	TEST(ecam_sizes),    TEST(writes_that_span_fields),
+	TEST(w1c_bits),      TEST(cf8_cfc),
+	TEST(bar_sizing),    TEST(bar_decode),
+	TEST(bar_obstacles), TEST(lazy_toggles),
+	TEST(rom_bar),       TEST(io_in_memory),
+	TEST(assignment),    TEST(addresses_taken),
+	TEST(intx_swizzle),  TEST(random_guest),
+};
+TEST_MAIN(tests)
