@@ -160,8 +160,9 @@ bool vfio_msi_wanted(const struct vfio_function *fn)
 static unsigned wanted(const struct vfio_function *fn)
 {
 	unsigned offered = (flags(fn) & PCI_MSI_FLAGS_QMASK) >> 1;
+	unsigned asked = (flags(fn) & PCI_MSI_FLAGS_QSIZE) >> 4;
 
-	return BIT(MIN((flags(fn) & PCI_MSI_FLAGS_QSIZE) >> 4, offered));
+	return BIT(MIN(asked, offered));
 }
 
 static int connect_all(struct vfio_function *fn)

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VFIO device for tests: one global, filled by the test before vfio_function_create(). It is as
+ * strict as vfio-pci (drivers/vfio/pci/): BARs answer only while its command register lets them,
+ * one kind of interrupt at a time, vectors only where they were allowed. What a caller does that
+ * vfio-pci would refuse is refused, and counted in `wrongs`.
+ */
+#pragma once
+
+#include <host/vfio.h>
+
+#define FAKE_REGIONS  9
+#define FAKE_VECTORS  2048
+#define FAKE_BAR_DATA 65536 /* bytes of each BAR that hold what is written; the rest reads 0 */
+
+struct fake_region {
+	uint64_t size;
+	bool mappable;
+	struct range mmaps[8]; /* sparse list; none: all of it */
+	unsigned n_mmaps;
+	uint8_t *data;
+	unsigned reads, writes;
+	unsigned last_len;
+	uint64_t last_offset, last_value;
+};
+
+struct fake_irq_kind {
+	unsigned count;
+	uint32_t flags;
+	bool on;
+	unsigned allocated; /* vectors that the host set aside */
+	int32_t fds[FAKE_VECTORS];
+	unsigned calls;
+};
+
+struct fake_vfio {
+	uint8_t config[4096];
+	unsigned config_size;
+	struct fake_region regions[FAKE_REGIONS];
+	struct fake_irq_kind irqs[VFIO_PCI_NUM_IRQS];
+	int unmask_fd;
+	bool has_reset;
+	bool gone;          /* answers nothing any more */
+	unsigned irq_limit; /* vectors that the host has at most */
+	unsigned resets, mmaps, munmaps;
+	unsigned config_reads, config_writes;
+	uint64_t mmap_align; /* of the last one */
+	unsigned wrongs;
+	char why[128];
+};
+
+extern struct fake_vfio fake;
+
+/* An endpoint with a header, no BARs, INTA, a reset, and no capability. */
+void fake_init(void);
+void fake_free(void);
+
+/* A capability at `at`, put at the end of the list; returns `at`. Contents are the test's. */
+unsigned fake_cap(unsigned at, unsigned id);
+unsigned fake_ext_cap(unsigned at, unsigned id);
+unsigned fake_msi(unsigned at, unsigned log2_vectors, bool wide, bool masks);
+unsigned fake_msix(unsigned at, unsigned n, unsigned table_bar, uint32_t table, unsigned pba_bar,
+		   uint32_t pba);
+unsigned fake_express(unsigned at, bool flr);
+
+/* A BAR; flags are the low bits of its register. */
+void fake_bar(unsigned index, uint32_t flags, uint64_t size, bool mappable);
+
+/* The device interrupts. Returns whether anybody in the host listened. */
+bool fake_raise(unsigned index, unsigned vector);
