@@ -177,7 +177,7 @@ uint32_t vfio_config_device_read(struct vfio_function *fn, unsigned offset, unsi
 	value = load_le32(buf);
 	/* Reserved bits of Status read 0 (§7.5.1.1.4): all-ones is nobody's answer. */
 	if (offset <= PCI_STATUS && offset + len >= PCI_STATUS + 2 &&
-	    load_le16(buf + PCI_STATUS - offset) == 0xffff)
+	    load_le16(buf + (PCI_STATUS - offset)) == 0xffff)
 		vfio_function_lost(fn, "its configuration space reads all-ones");
 	return len < 4 ? value & (BIT(8 * len) - 1) : value;
 }
