@@ -8,6 +8,7 @@
 #include "verbs.h"
 
 #include <base/error.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ static bool asks_help(int argc, char **argv)
 
 static int dispatch(int argc, char **argv)
 {
-	const char *verb = argc > 1 ? argv[1] : NULL;
+	const char *verb = argc > 1 ? argv[1] : NULL, *near;
 
 	if (!verb) {
 		help_print(NULL, stderr);
@@ -59,7 +60,11 @@ static int dispatch(int argc, char **argv)
 	for (unsigned i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(verb, verbs[i].name))
 			return verbs[i].run(argc - 1, argv + 1) ? (int)error_status() : STATUS_OK;
-	fail(STATUS_USAGE, 22, "%s: no such verb; see thru --help", verb);
+	near = options_nearest(verb, options_verbs);
+	if (near)
+		fail(STATUS_USAGE, EINVAL, "%s: no such verb; did you mean %s?", verb, near);
+	else
+		fail(STATUS_USAGE, EINVAL, "%s: no such verb; see thru --help", verb);
 	return STATUS_USAGE;
 }
 
