@@ -82,9 +82,16 @@ static const struct field pm_fields[] = {
 static const struct field express_fields[] = {
 	/* Type: set below. No slot, and its interrupt number is a port's. */
 	{ PCI_EXP_FLAGS, 2, .keep = PCI_EXP_FLAGS_VERS, .zero = 0xffff & ~PCI_EXP_FLAGS_VERS },
-	/* Slot power is captured from a port's message; there is none. */
-	{ PCI_EXP_DEVCAP, 4, .keep = ~(PCI_EXP_DEVCAP_PWR_VAL | PCI_EXP_DEVCAP_PWR_SCL),
-	  .zero = PCI_EXP_DEVCAP_PWR_VAL | PCI_EXP_DEVCAP_PWR_SCL },
+	/*
+	 * Slot power is captured from a port's message; there is none. Extended tags need the whole
+	 * path's consent, phantom functions the IOMMU's: both stay as the host has them.
+	 */
+	{ PCI_EXP_DEVCAP, 4,
+	  .keep = ~(PCI_EXP_DEVCAP_PWR_VAL | PCI_EXP_DEVCAP_PWR_SCL | PCI_EXP_DEVCAP_EXT_TAG |
+		    PCI_EXP_DEVCAP_PHANTOM),
+	  .zero = PCI_EXP_DEVCAP_PWR_VAL | PCI_EXP_DEVCAP_PWR_SCL | PCI_EXP_DEVCAP_EXT_TAG |
+		  PCI_EXP_DEVCAP_PHANTOM },
+	{ PCI_EXP_DEVCTL + 1, 1, .zero = (PCI_EXP_DEVCTL_EXT_TAG | PCI_EXP_DEVCTL_PHANTOM) >> 8 },
 };
 
 /* An endpoint shown as a root complex integrated one: it has no link (§7.5.3.6 to §7.5.3.8). */
