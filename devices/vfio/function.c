@@ -2,7 +2,7 @@
 /*
  * The life of a passed function: a bound VFIO device becomes a function on the guest's bus, and is
  * left reset. Also: which of its three kinds of interrupt is on, a guest's function level reset, and
- * what happens when the device or the host wants out.
+ * what happens when the device does not answer any more.
  *
  * Resets. The bind has just reset the device (vfio_pci_core_enable()), so that creating a function
  * costs no second one; destroying one resets, so that the next guest, or this guest after a reboot,
@@ -16,13 +16,11 @@
 #include "function.h"
 
 #include <base/error.h>
-#include <base/fd.h>
 #include <base/log.h>
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 void vfio_function_lost(struct vfio_function *fn, const char *why)
 {
@@ -119,61 +117,6 @@ void vfio_function_guest_reset(struct vfio_function *fn)
 	vfio_function_irqs(fn);
 }
 
-/* The device's own events (vfio.h, VFIO_PCI_ERR_IRQ_INDEX and VFIO_PCI_REQ_IRQ_INDEX). */
-
-static void on_notice(struct loop_source *source, uint32_t events)
-{
-	struct vfio_notice *notice = container_of(source, struct vfio_notice, source);
-	struct vfio_function *fn = notice->fn;
-
-	(void)events;
-	if (!fd_event_take(source->fd) || fn->lost || fn->ending)
-		return;
-	fn->ending = true;
-	fail(STATUS_DEVICE_LOST, EIO,
-	     notice->index == VFIO_PCI_ERR_IRQ_INDEX
-		     ? "%s: the device reported an error that it cannot recover from; see the "
-		       "host's kernel log (AER)"
-		     : "%s: the host asked for the device back (unbind or removal)",
-	     fn->dev->name);
-	loop_post(fn->loop, VM_EVENT_DEVICE_LOST, 0);
-}
-
-static int notice_init(struct vfio_function *fn, struct vfio_notice *notice, unsigned index)
-{
-	struct vfio_irq_info info;
-	int32_t fd;
-	int r = vfio_irq_info(fn->dev, index, &info);
-
-	if (r || !info.count)
-		return r;
-	notice->fn = fn;
-	notice->index = index;
-	notice->source.handler = on_notice;
-	r = fd_event(&notice->source.fd);
-	if (r)
-		return r;
-	r = loop_add(fn->loop, &notice->source, EPOLLIN);
-	if (r)
-		return r;
-	notice->on_loop = true;
-	fd = notice->source.fd;
-	return vfio_irq_set_trigger(fn->dev, index, 0, 1, &fd);
-}
-
-static void notice_deinit(struct vfio_function *fn, struct vfio_notice *notice)
-{
-	int32_t none = -1;
-
-	if (notice->on_loop) {
-		if (!fn->lost && vfio_irq_set_trigger(fn->dev, notice->index, 0, 1, &none))
-			vfio_function_trouble(fn, "events off");
-		loop_remove(fn->loop, &notice->source);
-	}
-	notice->on_loop = false;
-	fd_close(&notice->source.fd);
-}
-
 /* Life. */
 
 static const struct pci_function_ops ops = {
@@ -230,10 +173,6 @@ static int init(struct vfio_function *fn, unsigned devfn)
 	memcpy(fn->initial, fn->pci.config, sizeof(fn->initial));
 	r = pci_root_add(fn->root, &fn->pci, devfn);
 	if (!r)
-		r = notice_init(fn, &fn->error, VFIO_PCI_ERR_IRQ_INDEX);
-	if (!r)
-		r = notice_init(fn, &fn->request, VFIO_PCI_REQ_IRQ_INDEX);
-	if (!r)
 		vfio_function_irqs(fn);
 	return r;
 }
@@ -253,7 +192,6 @@ int vfio_function_create(const struct vfio_function_config *config, struct vfio_
 	fn->irq = config->irq;
 	fn->loop = config->loop;
 	fn->intx.fd = fn->intx.unmask_fd = -1;
-	fn->error.source.fd = fn->request.source.fd = -1;
 	r = init(fn, config->devfn);
 	if (r) {
 		vfio_function_destroy(fn);
@@ -269,8 +207,6 @@ void vfio_function_destroy(struct vfio_function *fn)
 		return;
 	fn->ending = true;
 	pci_root_remove(fn->root, &fn->pci);
-	notice_deinit(fn, &fn->error);
-	notice_deinit(fn, &fn->request);
 	irqs_off(fn);
 	vfio_bars_deinit(fn);
 	if (reset(fn))

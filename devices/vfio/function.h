@@ -73,14 +73,6 @@ struct vfio_msix {
 
 enum vfio_irq_mode { VFIO_IRQ_NONE, VFIO_IRQ_INTX, VFIO_IRQ_MSI, VFIO_IRQ_MSIX };
 
-/* An event of the device itself: error or request. */
-struct vfio_notice {
-	struct vfio_function *fn;
-	struct loop_source source;
-	unsigned index;
-	bool on_loop;
-};
-
 struct vfio_function {
 	struct pci_function pci; /* config[]: what we answer, by the masks in `ours` */
 	struct vfio_device *dev;
@@ -90,7 +82,7 @@ struct vfio_function {
 	struct loop *loop;
 	bool can_reset;
 	bool lost;   /* the device does not answer: nothing more is asked of it */
-	bool ending; /* why the VM ends is recorded, or it is being taken down: record no more */
+	bool ending; /* being taken down: why is recorded already, if there was a reason */
 	enum vfio_irq_mode irq_mode;
 
 	uint64_t config_at; /* in the cdev */
@@ -106,7 +98,6 @@ struct vfio_function {
 	struct vfio_intx intx;
 	struct vfio_msi msi;
 	struct vfio_msix msix;
-	struct vfio_notice error, request;
 };
 
 static inline struct vfio_function *vfio_function_of(struct pci_function *pci)

@@ -1047,21 +1047,27 @@ static void vanishes(void)
 
 static void host_wants_it_back(void)
 {
+	static const struct {
+		unsigned index;
+		const char *says;
+	} cases[] = {
+		{ VFIO_PCI_REQ_IRQ_INDEX, "0000:01:00.0: the host wants the device back" },
+		{ VFIO_PCI_ERR_IRQ_INDEX, "0000:01:00.0: the device reported" },
+	};
+	struct vfio_events events;
 	int value = 0;
 
-	setup();
-	CHECK_EQ(start(), 0);
-	CHECK(fake_raise(VFIO_PCI_REQ_IRQ_INDEX, 0));
-	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_DEVICE_LOST);
-	CHECK_EQ(error_status(), STATUS_DEVICE_LOST);
-	STOP();
-	CHECK_ERROR("0000:01:00.0: the host asked for the device back");
-	setup();
-	CHECK_EQ(start(), 0);
-	CHECK(fake_raise(VFIO_PCI_ERR_IRQ_INDEX, 0));
-	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_DEVICE_LOST);
-	STOP();
-	CHECK_ERROR("AER");
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		setup();
+		CHECK_EQ(vfio_events_init(&events, &dev, &loop), 0);
+		CHECK_EQ(start(), 0);
+		CHECK(fake_raise(cases[i].index, 0));
+		CHECK_EQ(loop_run(&loop, &value), VM_EVENT_DEVICE_LOST);
+		CHECK_EQ(error_status(), STATUS_DEVICE_LOST);
+		vfio_events_deinit(&events);
+		STOP();
+		CHECK_ERROR(cases[i].says);
+	}
 }
 
 /* A guest that writes anything anywhere: nothing is refused by the device, nothing is left over. */
