@@ -17,7 +17,7 @@ arch_machine=(-M q35,kernel-irqchip=off -cpu max,+svm)
 arch_iommu=intel-iommu
 arch_iommu_default=intremap=on
 arch_kernel=vmlinux
-arch_append="console=ttyS0 iommu=pt intel_iommu=on no_timer_check"
+arch_append="console=ttyS0 iommu=pt intel_iommu=on no_timer_check kvm.tsc_tolerance_ppm=20000"
 
 arch_tsc_khz() {
 	[ "$(uname -m)" = x86_64 ] || return 0

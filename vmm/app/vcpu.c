@@ -70,6 +70,20 @@ static void run_failed(struct vcpu *vcpu, int err)
 	loop_post(vcpu->board->loop, VM_EVENT_STUCK, 0);
 }
 
+/*
+ * EFAULT may be a BAR whose decode is off and which is still mapped (devices/pci/bar.c). Returns
+ * whether to try again.
+ */
+static bool bar_fault(struct vcpu *vcpu, uint64_t *decode_seen)
+{
+	bool again;
+
+	loop_lock(vcpu->board->loop);
+	again = pci_root_settle(&vcpu->board->pci, decode_seen);
+	loop_unlock(vcpu->board->loop);
+	return again;
+}
+
 /* Handle one exit with the lock held. Returns whether the vcpu may run on. */
 static bool exit_handle(struct vcpu *vcpu)
 {
@@ -98,6 +112,7 @@ static void *vcpu_main(void *arg)
 	struct vcpu_thread thread = *(struct vcpu_thread *)arg;
 	struct vcpu *vcpu = thread.vcpu;
 	struct loop *loop = vcpu->board->loop;
+	uint64_t decode_seen = 0;
 	bool go_on = true;
 	int r;
 
@@ -107,7 +122,11 @@ static void *vcpu_main(void *arg)
 		if (r < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (r < 0) {
-			run_failed(vcpu, errno);
+			int err = errno;
+
+			if (err == EFAULT && bar_fault(vcpu, &decode_seen))
+				continue;
+			run_failed(vcpu, err);
 			break;
 		}
 		loop_lock(loop);
