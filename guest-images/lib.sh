@@ -11,6 +11,11 @@ CACHE=${THRU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/thru}
 case $CACHE in /*) ;; *) CACHE=$PWD/$CACHE ;; esac
 
 say() { printf '%s\n' "$*" >&2; }
+# Inside the lab the cache is read-only, so what a test uses there is made before.
+need_cache() {
+	mkdir -p "$CACHE" 2>/dev/null && [ -w "$CACHE" ] ||
+		die "cannot write to the cache $CACHE; in the emulated host: run this outside first; elsewhere: set THRU_CACHE"
+}
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 # A line that is rewritten in place on a terminal, and printed once per change elsewhere.
@@ -23,7 +28,8 @@ progress_end() { if [ -t 2 ]; then printf '\n' >&2; fi; }
 # In a subshell, so that the lock goes as soon as the command is done. Processes started inside
 # must not keep the lock alive: close fd 9 for them (9>&-) if they outlive us.
 with_lock() {
-	mkdir -p "$CACHE/lock" || die "cannot write to the cache $CACHE; set THRU_CACHE to a folder of yours"
+	need_cache
+	mkdir -p "$CACHE/lock"
 	local name=$1; shift
 	(
 		exec 9>"$CACHE/lock/$name"
@@ -82,6 +88,8 @@ private_apt_update() {
 	for suite in $SUITES; do
 		printf 'deb [signed-by=%s] %s %s main\n' "$key" "$mirror" "$suite"
 	done >"$APT_ROOT/sources.list"
+	# Backports are taken only when asked for; of QEMU all parts, which must fit each other.
+	printf 'Package: qemu-* seabios ipxe-qemu\nPin: release n=bookworm-backports\nPin-Priority: 990\n' >"$APT_ROOT/preferences"
 	say "downloading package lists ..."
 	private_apt apt-get -qq update >&2 || die "cannot fetch Debian's package lists; look at the lines above"
 	touch "$APT_ROOT/updated"
