@@ -16,10 +16,10 @@
 #define MSR_X2APIC 0x800
 
 extern uint64_t pml4[512], pdpt[512];
+extern uint32_t start_info_address;	/* what the loader had in ebx */
 extern char ap_start[], ap_end[], fault_entries[], irq_entries[];
 
 volatile uint32_t irq_count[16];
-static uint32_t start_info_address;
 static volatile uint32_t cpus_up;
 
 void *memcpy(void *to, const void *from, unsigned long n)
@@ -152,12 +152,8 @@ struct table {
 	char rest[28];
 } __attribute__((packed));
 
-/* The C start: noted here, so that no guest has to pass it about. */
 static const struct start_info *start_info(void)
 {
-	extern uint32_t start_info_word asm("start_info");
-
-	start_info_address = start_info_word;
 	return (void *)(uint64_t)start_info_address;
 }
 

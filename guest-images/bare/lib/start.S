@@ -25,7 +25,7 @@
 start:
 	cld
 	mov	$stack_top, %esp
-	mov	%ebx, start_info
+	mov	%ebx, start_info_address
 
 	/* Four page directories of 512 entries, 2 MiB each: present, writable, large. */
 	mov	$page_directories, %edi
@@ -49,7 +49,7 @@ start:
 
 	call	enter_long
 	.code64
-	mov	start_info, %edi
+	mov	start_info_address, %edi
 	call	main
 	mov	$0, %edi
 	call	power_off
@@ -116,24 +116,17 @@ ap_32:
 	jmp	1b
 
 /* Vectors 0-31 are faults and end the guest; 32-47 count themselves and return. */
-	.macro	entry n, error
-	.align	16
-	.if	!\error
-	push	$0
-	.endif
-	push	$\n
-	jmp	fault_entry
-	.endm
 	.align	16
 	.globl	fault_entries, irq_entries
 fault_entries:
 	.set	i, 0
 	.rept	32
-	.if	i == 8 || (i >= 10 && i <= 14) || i == 17 || i == 21 || i == 29 || i == 30
-	entry	%i, 1
-	.else
-	entry	%i, 0
+	.align	16
+	.if	!(i == 8 || (i >= 10 && i <= 14) || i == 17 || i == 21 || i == 29 || i == 30)
+	push	$0				/* the processor pushed no error code */
 	.endif
+	push	$i
+	jmp	fault_entry
 	.set	i, i + 1
 	.endr
 fault_entry:
@@ -200,6 +193,7 @@ page_directories:
 stack_top:
 ap_stacks:
 	.skip	1024 * 1024			/* 1024 processors */
-start_info:
+	.globl	start_info_address
+start_info_address:
 	.skip	8
 	.section .note.GNU-stack, "", @progbits
