@@ -82,9 +82,9 @@ static const struct {
 	const char *what;
 } formats[] = {
 	{ 4, 4, "zimg", "an EFI zboot image; unpack the kernel inside it" },
-	{ 56, 4, "ARM\x64", "an aarch64 kernel; this is a machine of another architecture" },
-	{ 56, 4, "RSC\x05", "a RISC-V kernel; this is a machine of another architecture" },
-	{ 514, 4, "HdrS", "an x86 kernel (bzImage); this is a machine of another architecture" },
+	{ 56, 4, "ARM\x64", "an aarch64 kernel" },
+	{ 56, 4, "RSC\x05", "a RISC-V kernel" },
+	{ 514, 4, "HdrS", "an x86 kernel (bzImage)" },
 	{ 36, 4, "\x18\x28\x6f\x01", "a 32-bit Arm kernel (zImage)" },
 	{ 0, 2, "\x1f\x8b", "compressed by gzip; unpack it with gunzip" },
 	{ 0, 6, "\3757zXZ\0", "compressed by xz; unpack it with unxz" },

@@ -71,6 +71,22 @@ int boot_no_room(const struct board *board, const struct image *kernel, gpa_t ba
 		    kernel->path, (end + MIB(1) - 1) >> 20, board->config->mem_size >> 20);
 }
 
+static int initrd_too_large(const struct image *initrd, const struct boot_room *room,
+			    uint64_t space)
+{
+	uint64_t need = align_up(room->floor + align_up(initrd->size, 4096), MIB(1));
+
+	if (need <= MIN(room->ceiling, LAYOUT_MEM32_BASE))
+		return fail(STATUS_IMAGE, E2BIG,
+			    "%s: the initrd has %" PRIu64 " bytes, beside the kernel there is room "
+			    "for %" PRIu64 "; give the guest at least %" PRIu64 "M with --mem",
+			    initrd->path, initrd->size, space, need >> 20);
+	return fail(STATUS_IMAGE, E2BIG,
+		    "%s: the initrd has %" PRIu64 " bytes, this kernel takes at most %" PRIu64
+		    " whatever the RAM; make it smaller",
+		    initrd->path, initrd->size, space);
+}
+
 static int load_initrd(struct board *board, const struct boot_room *room)
 {
 	const struct board_config *config = board->config;
@@ -84,13 +100,7 @@ static int load_initrd(struct board *board, const struct boot_room *room)
 	if (r)
 		return r;
 	if (initrd.size > space)
-		return fail(STATUS_IMAGE, E2BIG,
-			    "%s: the initrd has %" PRIu64 " bytes, beside the kernel there is room "
-			    "for %" PRIu64 "; %s",
-			    initrd.path, initrd.size, space,
-			    end == board->layout.ram[0].size && end < LAYOUT_MEM32_BASE
-				    ? "give the guest more RAM with --mem"
-				    : "this kernel takes no larger one");
+		return initrd_too_large(&initrd, room, space);
 	base = align_down(end - initrd.size, 4096);
 	r = image_load(&initrd, 0, initrd.size, &board->memory, base);
 	if (r)

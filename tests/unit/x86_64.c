@@ -580,9 +580,12 @@ static void initrd_refused(void)
 	CHECK_EQ(ftruncate(f.config.initrd_fd, MIB(8) + 1), 0);
 	CHECK(load(&f, image, sizeof(image)) < 0);
 	CHECK_EQ(error_status(), STATUS_IMAGE);
-	CHECK(strstr(error_message(), "--mem"));
+	CHECK(strstr(error_message(), "at least 33M with --mem"));
 	CHECK_ERROR("INITRD: the initrd has 8388609 bytes, beside the kernel there is room for "
 		    "8388608");
+	CHECK_EQ(ftruncate(f.config.initrd_fd, (off_t)GIB(3)), 0);
+	CHECK(load(&f, image, sizeof(image)) < 0);
+	CHECK_ERROR("whatever the RAM");
 	CHECK_EQ(ftruncate(f.config.initrd_fd, MIB(8)), 0);
 	CHECK_EQ(load(&f, image, sizeof(image)), 0);
 	tear_down(&f);
