@@ -75,8 +75,9 @@ static int initrd_too_large(const struct image *initrd, const struct boot_room *
 			    uint64_t space)
 {
 	uint64_t need = align_up(room->floor + align_up(initrd->size, 4096), MIB(1));
+	uint64_t top = MIN(room->ceiling, LAYOUT_MEM32_BASE);
 
-	if (need <= MIN(room->ceiling, LAYOUT_MEM32_BASE))
+	if (need <= top)
 		return fail(STATUS_IMAGE, E2BIG,
 			    "%s: the initrd has %" PRIu64 " bytes, beside the kernel there is room "
 			    "for %" PRIu64 "; give the guest at least %" PRIu64 "M with --mem",
@@ -84,7 +85,7 @@ static int initrd_too_large(const struct image *initrd, const struct boot_room *
 	return fail(STATUS_IMAGE, E2BIG,
 		    "%s: the initrd has %" PRIu64 " bytes, this kernel takes at most %" PRIu64
 		    " whatever the RAM; make it smaller",
-		    initrd->path, initrd->size, space);
+		    initrd->path, initrd->size, top - room->floor);
 }
 
 static int load_initrd(struct board *board, const struct boot_room *room)
