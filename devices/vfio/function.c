@@ -203,13 +203,16 @@ int vfio_function_create(const struct vfio_function_config *config, struct vfio_
 
 void vfio_function_destroy(struct vfio_function *fn)
 {
+	int r;
+
 	if (!fn)
 		return;
 	fn->ending = true;
 	pci_root_remove(fn->root, &fn->pci);
 	irqs_off(fn);
 	vfio_bars_deinit(fn);
-	if (reset(fn))
+	r = reset(fn);
+	if (r && r != -EAGAIN)
 		log_warn("%s: could not be reset after use", fn->dev->name);
 	vfio_msix_deinit(fn);
 	free(fn);

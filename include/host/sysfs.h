@@ -31,7 +31,7 @@ struct host_function {
 	bool is_bridge; /* header type 1: never passed, harmless in a group */
 };
 
-/* Prefix for "/sys" and "/dev" in this module, for tests; NULL is the real root. */
+/* Prefix for "/sys", "/proc" and "/dev" in this module, for tests; NULL is the real root. */
 void sysfs_set_root(const char *root);
 
 /* Fill one function. -ENODEV (recorded) when no such function exists. */
@@ -48,6 +48,13 @@ int sysfs_group(int group, struct bdf **ret, unsigned *ret_n) _must_check_;
  * (major:minor), so that a stale node of another device is never taken.
  */
 int sysfs_cdev_open(const struct host_function *fn, int *ret_fd) _must_check_;
+
+/* The PCI function whose VFIO cdev has this device number; false when it is none of a function. */
+bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret);
+
+/* A boolean module parameter, and whether a word is on the kernel's command line; false: not there. */
+bool sysfs_parameter(const char *module, const char *name);
+bool sysfs_cmdline_has(const char *option);
 
 /* driver_override, driver/unbind, drivers_probe. `driver` "" means "no override". */
 int sysfs_bind(struct bdf bdf, const char *driver) _must_check_;

@@ -68,6 +68,7 @@ int vfio_irq_disable(const struct vfio_device *dev, unsigned index);
 
 /*
  * VFIO_DEVICE_RESET: the function's own reset; sets `clean`. -ENOTTY (not recorded) when it has
- * none: vfio_device_info.flags lacks VFIO_DEVICE_FLAGS_RESET then.
+ * none: vfio_device_info.flags lacks VFIO_DEVICE_FLAGS_RESET then. -EAGAIN (not recorded) when the
+ * host is taking it away.
  */
 int vfio_device_reset(struct vfio_device *dev);

@@ -10,14 +10,11 @@
 #include "options.h"
 
 #include <base/error.h>
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <host/holder.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *driver_name(const char *driver)
 {
@@ -59,51 +56,23 @@ static int bind_one(struct bdf bdf)
 	return r ? r : report(bdf, fn.driver);
 }
 
-/* Whether process `pid` holds one of the two paths open. */
-static bool process_holds(const char *pid, const char *cdev, const char *group)
-{
-	char path[64 + 256], target[64];
-	struct dirent *entry;
-	bool holds = false;
-	ssize_t n;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
-	dir = opendir(path);
-	if (!dir)
-		return false;
-	while (!holds && (entry = readdir(dir))) {
-		n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
-		target[n > 0 ? n : 0] = 0;
-		holds = n > 0 && (!strcmp(target, cdev) || !strcmp(target, group));
-	}
-	closedir(dir);
-	return holds;
-}
-
 /*
  * The kernel lets vfio-pci go only when the last user has closed the device, and makes whoever asks
  * wait for that without end. So ask /proc first.
  */
 static int check_unused(const struct host_function *fn)
 {
-	char cdev[64], group[64], name[BDF_TEXT];
-	struct dirent *entry;
-	DIR *proc = opendir("/proc");
-	int r = 0;
+	char path[64], name[BDF_TEXT];
+	pid_t pid;
 
-	if (!proc)
-		return 0;
-	snprintf(cdev, sizeof(cdev), "/dev/vfio/devices/%.31s", fn->cdev);
-	snprintf(group, sizeof(group), "/dev/vfio/%d", fn->group);
-	while (!r && (entry = readdir(proc)))
-		if (isdigit((unsigned char)entry->d_name[0]) &&
-		    process_holds(entry->d_name, cdev, group))
-			r = fail(STATUS_HOST, EBUSY,
-				 "%s: is in use by process %s; end that guest first",
-				 bdf_format(fn->bdf, name), entry->d_name);
-	closedir(proc);
-	return r;
+	snprintf(path, sizeof(path), "/dev/vfio/devices/%.31s", fn->cdev);
+	pid = holder_of(path);
+	snprintf(path, sizeof(path), "/dev/vfio/%d", fn->group);
+	if (!pid)
+		pid = holder_of(path);
+	return pid ? fail(STATUS_HOST, EBUSY, "%s: is in use by process %d; end that guest first",
+			  bdf_format(fn->bdf, name), (int)pid)
+		   : 0;
 }
 
 static int unbind_one(struct bdf bdf)

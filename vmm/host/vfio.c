@@ -10,6 +10,8 @@
 #include <base/error.h>
 #include <errno.h>
 #include <host/call.h>
+#include <host/holder.h>
+#include <stdio.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,23 @@
 static int refused(const struct vfio_device *dev, const char *name, int err)
 {
 	return fail(STATUS_HOST, -err, "%s: %s failed: %s", dev->name, name, strerror(-err));
+}
+
+/* EINVAL from the bind: another file has the device open (drivers/vfio/vfio_main.c, vfio_df_open()). */
+static int busy(const struct vfio_device *dev)
+{
+	char self[32], path[256];
+	ssize_t n;
+	pid_t pid;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", dev->fd);
+	n = readlink(self, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = 0;
+	pid = holder_of(path);
+	return pid ? fail(STATUS_HOST, EBUSY, "%s: is in use by process %d; end that guest first",
+			  dev->name, (int)pid)
+		   : fail(STATUS_HOST, EBUSY, "%s: is in use by another process; end it first",
+			  dev->name);
 }
 
 int vfio_device_bind(struct vfio_device *dev, int iommufd)
@@ -36,6 +55,8 @@ int vfio_device_bind(struct vfio_device *dev, int iommufd)
 			"%s: in use by another process, or a member of its IOMMU group is bound "
 			"to a host driver; see: thru devices",
 			dev->name);
+	case -EINVAL:
+		return busy(dev);
 	case -EPERM:
 		return fail(
 			STATUS_HOST, EPERM,
@@ -312,6 +333,9 @@ int vfio_device_reset(struct vfio_device *dev)
 	/* vfio-pci says EINVAL where its reset at open did not work (vfio_pci_ioctl_reset()). */
 	if (r == -EINVAL || r == -ENOTTY)
 		return -ENOTTY;
+	/* The host is taking the device away and resets it itself (vfio_pci_core_disable()). */
+	if (r == -EAGAIN)
+		return -EAGAIN;
 	if (r < 0)
 		return refused(dev, "VFIO_DEVICE_RESET", r);
 	dev->clean = true;
