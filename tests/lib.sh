@@ -6,6 +6,8 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 thru=$top/build/thru
+# In an emulated host of another architecture: the one that was cross-compiled for it.
+[ ! -e "$top/build-$(uname -m)/thru" ] || thru=$top/build-$(uname -m)/thru
 images=$top/guest-images
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
