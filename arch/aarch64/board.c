@@ -13,11 +13,12 @@
 
 #include "layout.h"
 
-unsigned long arch_vm_type(int kvm_fd, unsigned address_bits)
+unsigned long arch_vm_type(int kvm_fd, const struct layout *layout)
 {
+	unsigned bits = layout_address_bits(layout);
+
 	/* Kernels before 4.20 know only the default of 40 bits, asked for as 0. */
-	return kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE) ? KVM_VM_TYPE_ARM_IPA_SIZE(address_bits)
-							  : 0;
+	return kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE) ? KVM_VM_TYPE_ARM_IPA_SIZE(bits) : 0;
 }
 
 int arch_address_bits(int kvm_fd, unsigned *ret)

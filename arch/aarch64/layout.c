@@ -10,6 +10,7 @@
 #include "layout.h"
 
 #define WIDEST_BITS    48 /* kernels built without FEAT_LPA2 address no more */
+#define NARROWEST_BITS 32 /* virt/kvm/api.rst 4.2 */
 #define MEM64_SMALLEST GIB(4)
 #define MEM64_LARGEST  TIB(1)
 
@@ -26,6 +27,17 @@ static struct range window_above(uint64_t ram_end, uint64_t top)
 			return (struct range){ base, size };
 	}
 	return (struct range){ 0, 0 };
+}
+
+/* KVM's page tables for a guest have fewer levels, and walks fewer steps, when it can address less. */
+unsigned layout_address_bits(const struct layout *layout)
+{
+	uint64_t end = layout->pci.mem64.base + layout->pci.mem64.size;
+	unsigned bits = NARROWEST_BITS;
+
+	while (BIT64(bits) < end)
+		bits++;
+	return bits;
 }
 
 int arch_layout(const struct board_config *config, unsigned address_bits, struct layout *ret)

@@ -20,6 +20,7 @@
  */
 #pragma once
 
+#include <arch/arch.h>
 #include <base/types.h>
 
 #define LAYOUT_SERIAL    0x01000000ull
@@ -56,3 +57,6 @@
 #define LAYOUT_PPI_SEC_TIMER  13
 #define LAYOUT_PPI_PHYS_TIMER 14
 #define LAYOUT_PPI_PMU        7
+
+/* Width of the guest physical space that `layout` fits into. */
+unsigned layout_address_bits(const struct layout *layout);

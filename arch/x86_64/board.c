@@ -30,7 +30,7 @@ int arch_address_bits(int kvm_fd, unsigned *ret)
 	return 0;
 }
 
-unsigned long arch_vm_type(int kvm_fd, unsigned address_bits)
+unsigned long arch_vm_type(int kvm_fd, const struct layout *layout)
 {
 	return 0;
 }

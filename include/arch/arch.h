@@ -97,8 +97,8 @@ int arch_layout(const struct board_config *config, unsigned address_bits,
 /* Width of guest physical space that this host's KVM offers. */
 int arch_address_bits(int kvm_fd, unsigned *ret) _must_check_;
 
-/* The `type` argument of KVM_CREATE_VM. */
-unsigned long arch_vm_type(int kvm_fd, unsigned address_bits);
+/* The `type` argument of KVM_CREATE_VM: no wider than this layout needs. */
+unsigned long arch_vm_type(int kvm_fd, const struct layout *layout);
 
 /* Largest number of vcpus that KVM and this board allow; never 0. */
 unsigned arch_cpus_max(int kvm_fd);

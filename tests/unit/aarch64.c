@@ -109,6 +109,10 @@ static void layout_keeps_within_address_bits(void)
 
 	CHECK_EQ(arch_layout(&config, 36, &l), 0);
 	CHECK(l.pci.mem64.base + l.pci.mem64.size <= BIT64(36));
+	CHECK_EQ(layout_address_bits(&l), 36);
+	/* What is asked of KVM is what the layout needs, whatever more the host could. */
+	CHECK_EQ(arch_layout(&config, 0, &l), 0);
+	CHECK_EQ(layout_address_bits(&l), 41);
 	CHECK(arch_layout(&config, 32, &l) < 0);
 	CHECK_EQ(error_status(), STATUS_HOST);
 	CHECK_ERROR("32 bits");

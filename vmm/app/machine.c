@@ -39,7 +39,7 @@ static int create_vm(struct board *b)
 	if (!r)
 		r = arch_layout(b->config, bits, &b->layout);
 	if (!r)
-		r = kvm_vm_create(b->kvm_fd, arch_vm_type(b->kvm_fd, bits), &b->vm_fd);
+		r = kvm_vm_create(b->kvm_fd, arch_vm_type(b->kvm_fd, &b->layout), &b->vm_fd);
 	return r;
 }
 
