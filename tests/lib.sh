@@ -44,6 +44,11 @@ expect() {
 	ok "$name"
 }
 
+# seen NAME REGEX: after run; a line of stdout matches (extended).
+seen() {
+	if grep -qE -- "$2" "$tmp/out"; then ok "$1"; else bad "$1" "no line matches \"$2\""; fi
+}
+
 # expect_error NAME STATUS TEXT...: after run; exactly one line on stderr, from thru, with each TEXT.
 expect_error() {
 	local lines
@@ -53,4 +58,57 @@ expect_error() {
 		return 1
 	fi
 	expect "$@"
+}
+
+# --- guests, in the emulated host ---
+
+# guest_words COMMAND [OPTION...]: puts into the array `words` what runs thru with OPTIONs and a guest
+# that does COMMAND. $append: more for the kernel command line; $kernel, $initrd: others than usual.
+guest_words() {
+	local line="console=ttyS0 quiet panic=-1 ${append:-} thru.cmd64=$(printf %s "$1" | base64 -w 0)"
+	shift
+	: "${kernel:=$("$images/path" vmlinux)}" "${initrd:=$("$images/path" initrd)}"
+	words=("$thru" run --kernel "$kernel" --initrd "$initrd" --cmdline "$line" "$@")
+}
+
+# guest COMMAND [OPTION...]: as `run`, up to the end of the guest.
+guest() {
+	guest_words "$@"
+	run "${words[@]}"
+}
+
+# guest_start COMMAND [OPTION...]: the same beside this script; $guest is its process.
+# env: a script's background processes ignore SIGINT otherwise.
+guest_start() {
+	guest_words "$@"
+	: >"$tmp/out"
+	env --default-signal=INT "${words[@]}" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	guest=$!
+}
+
+# await TEXT: until that guest has said it. False when it ended before, or said nothing in $limit seconds.
+await() {
+	timeout "${limit:-120}" grep -qm 1 -F -- "$1" <(tail -n +1 -f --pid="$guest" "$tmp/out")
+}
+
+# guest_end [SIGNAL]: send it, wait for the guest's end; $status.
+guest_end() {
+	local watch
+	[ $# = 0 ] || kill -s "$1" "$guest"
+	(sleep "${limit:-120}"; kill -9 "$guest") 2>/dev/null &
+	watch=$!
+	status=0
+	wait "$guest" 2>/dev/null || status=$?
+	kill "$watch" 2>/dev/null
+}
+
+# host_clean NAME: nothing of a guest is left in this host: processes, open devices, interrupts, pinned pages.
+host_clean() {
+	local left
+	left=$(pgrep -x thru | sed 's/^/process /'
+		ls -l /proc/[0-9]*/fd 2>/dev/null | grep -oE '/dev/(vfio/.*|iommu|kvm)$|anon_inode:.*(kvm|vfio).*'
+		grep vfio /proc/interrupts
+		awk '{ n[$1] = $2 } END { pins = n["nr_foll_pin_acquired"] - n["nr_foll_pin_released"]
+			if (pins) print pins " pages pinned" }' /proc/vmstat)
+	if [ -z "$left" ]; then ok "$1"; else bad "$1" "left: $(printf %s "$left" | tr '\n' ';')"; fi
 }
