@@ -5,7 +5,7 @@
  *   Image         a flat kernel with the 64-byte header of booting.rst
  *   Image.gz      the same, compressed by gzip
  *   EFI zboot     the same inside an EFI program that unpacks it (zboot-header.S): taken out here
- *   ELF           a bare program linked to run at its physical addresses in RAM (test suites)
+ *   ELF           Linux's vmlinux, or a bare program linked to run in RAM or anywhere (test suites)
  *
  *	RAM base   text_offset        image_size          2 MiB
  *	   |            [ kernel .................. ]  [ device tree ]  [ initrd ... ]
@@ -27,7 +27,7 @@
 #include "gunzip.h"
 #include "layout.h"
 
-#define WANTED "give an arm64 Image, Image.gz, EFI zboot vmlinuz, or an ELF program linked into RAM"
+#define WANTED "give an arm64 Image, Image.gz, EFI zboot vmlinuz, or ELF vmlinux"
 
 #define HEADER_SIZE     64
 #define OLD_TEXT_OFFSET 0x80000 /* before 3.17, told by image_size 0 */
@@ -189,51 +189,111 @@ static int load_zboot(struct board *board, const struct image *image, const uint
 	return load_gzip(board, image, part, ret);
 }
 
-static int load_segment(struct board *board, const struct image *image, const Elf64_Phdr *ph,
-			struct range *kernel)
-{
-	uint64_t end;
+struct elf {
+	const struct image *image;
+	Elf64_Ehdr eh;
+	struct range span; /* that its segments ask for */
+	uint64_t first;    /* the lowest one's offset in the file */
+	uint64_t shift;    /* from the address asked for to the one given, modulo 2^64 */
+};
 
-	if (ph->p_type != PT_LOAD || !ph->p_memsz)
-		return 0;
-	/* The kernel's own vmlinux is linked at virtual addresses only. */
-	if (ph->p_filesz > ph->p_memsz || !memory_at(&board->memory, ph->p_paddr, ph->p_memsz))
+static int elf_segment(const struct elf *elf, unsigned i, Elf64_Phdr *ret)
+{
+	int r = image_read(elf->image, elf->eh.e_phoff + i * sizeof(*ret), ret, sizeof(*ret));
+
+	if (r)
+		return r;
+	if (ret->p_type != PT_LOAD)
+		ret->p_memsz = 0;
+	else if (ret->p_filesz > ret->p_memsz || ret->p_memsz > UINT64_MAX - ret->p_paddr)
 		return fail(STATUS_IMAGE, ENOEXEC,
-			    "%s: an ELF segment wants %#" PRIx64
-			    ", which is not RAM; of Linux give the "
-			    "file arch/arm64/boot/Image",
-			    image->path, ph->p_paddr);
-	end = MAX(kernel->base + kernel->size, ph->p_paddr + ph->p_memsz);
-	kernel->base = kernel->size ? MIN(kernel->base, ph->p_paddr) : ph->p_paddr;
-	kernel->size = end - kernel->base;
-	return image_load(image, ph->p_offset, ph->p_filesz, &board->memory, ph->p_paddr);
+			    "%s: ELF segment %u has impossible sizes; " WANTED, elf->image->path,
+			    i);
+	return 0;
+}
+
+static int elf_span(struct elf *elf)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+
+	for (unsigned i = 0; i < elf->eh.e_phnum; i++) {
+		Elf64_Phdr ph;
+		int r = elf_segment(elf, i, &ph);
+
+		if (r)
+			return r;
+		if (!ph.p_memsz)
+			continue;
+		high = MAX(high, ph.p_paddr + ph.p_memsz);
+		if (ph.p_paddr < low) {
+			low = ph.p_paddr;
+			elf->first = ph.p_offset;
+		}
+	}
+	if (!high)
+		return fail(STATUS_IMAGE, ENOEXEC, "%s: an ELF file with nothing to load; " WANTED,
+			    elf->image->path);
+	elf->span = (struct range){ low, high - low };
+	return 0;
+}
+
+/*
+ * Where it asks to be, if that is RAM. Linux's vmlinux is linked at virtual addresses, but holds what
+ * an Image does; and ET_DYN says of itself that it runs anywhere (test suites). Those two go to
+ * where an Image goes.
+ */
+static int elf_place(const struct board *board, struct elf *elf)
+{
+	const struct range *ram = &board->layout.ram[0];
+	uint8_t header[HEADER_SIZE] = { 0 };
+	int r;
+
+	if (memory_at(&board->memory, elf->span.base, elf->span.size))
+		return 0;
+	r = image_read(elf->image, elf->first, header,
+		       MIN(elf->image->size - MIN(elf->first, elf->image->size), sizeof(header)));
+	if (r)
+		return r;
+	if (memcmp(header + 56, "ARM\x64", 4) && elf->eh.e_type != ET_DYN)
+		return fail(STATUS_IMAGE, ENOEXEC,
+			    "%s: its ELF segments want %#" PRIx64
+			    ", which is not RAM; link it to run at "
+			    "%#" PRIx64 " or to be position-independent",
+			    elf->image->path, elf->span.base, ram->base + OLD_TEXT_OFFSET);
+	if (elf->span.size > ram->size)
+		return no_room(elf->image, elf->span.size);
+	elf->shift = ram->base - elf->span.base;
+	return 0;
 }
 
 static int load_elf(struct board *board, const struct image *image, struct range *ret)
 {
-	struct range kernel = { 0, 0 };
-	Elf64_Ehdr eh;
-	int r = image_read(image, 0, &eh, sizeof(eh));
+	struct elf elf = { .image = image };
+	int r = image_read(image, 0, &elf.eh, sizeof(elf.eh));
 
 	if (r)
 		return r;
-	if (eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_ident[EI_DATA] != ELFDATA2LSB ||
-	    eh.e_machine != EM_AARCH64 || eh.e_phentsize != sizeof(Elf64_Phdr))
+	if (elf.eh.e_ident[EI_CLASS] != ELFCLASS64 || elf.eh.e_ident[EI_DATA] != ELFDATA2LSB ||
+	    elf.eh.e_machine != EM_AARCH64 || elf.eh.e_phentsize != sizeof(Elf64_Phdr))
 		return image_refuse(image, WANTED);
-	for (unsigned i = 0; !r && i < eh.e_phnum; i++) {
+	r = elf_span(&elf);
+	if (!r)
+		r = elf_place(board, &elf);
+	for (unsigned i = 0; !r && i < elf.eh.e_phnum; i++) {
 		Elf64_Phdr ph;
 
-		r = image_read(image, eh.e_phoff + i * sizeof(ph), &ph, sizeof(ph));
-		if (!r)
-			r = load_segment(board, image, &ph, &kernel);
+		r = elf_segment(&elf, i, &ph);
+		if (!r && ph.p_memsz)
+			r = image_load(image, ph.p_offset, ph.p_filesz, &board->memory,
+				       ph.p_paddr + elf.shift);
 	}
 	if (r)
 		return r;
-	if (!range_holds(kernel, eh.e_entry, 4))
+	if (!range_holds(elf.span, elf.eh.e_entry, 4))
 		return fail(STATUS_IMAGE, ENOEXEC,
 			    "%s: its ELF entry point lies outside it; " WANTED, image->path);
-	board->boot.entry = eh.e_entry;
-	*ret = kernel;
+	board->boot.entry = elf.eh.e_entry + elf.shift;
+	*ret = (struct range){ elf.span.base + elf.shift, elf.span.size };
 	return 0;
 }
 

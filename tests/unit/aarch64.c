@@ -452,7 +452,7 @@ static void boots_zboot(void)
 struct program {
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph;
-	uint32_t code[4];
+	uint32_t code[16];
 };
 
 static struct program make_elf(uint64_t address)
@@ -468,7 +468,7 @@ static struct program make_elf(uint64_t address)
 		.ph = { .p_type = PT_LOAD,
 			.p_offset = offsetof(struct program, code),
 			.p_paddr = address,
-			.p_filesz = 16,
+			.p_filesz = sizeof(((struct program *)NULL)->code),
 			.p_memsz = MIB(3) },
 		.code = { 1, 2, 3, 4 },
 	};
@@ -481,6 +481,23 @@ static void boots_elf(void)
 	CHECK_EQ(load(MIB(64), &p, sizeof(p), 0), 0);
 	CHECK_EQ(loaded.board.boot.entry, GIB(1) + 0x80004);
 	CHECK(!memcmp(memory_at(&loaded.board.memory, GIB(1) + 0x80000, 16), p.code, 16));
+	CHECK_EQ(loaded.board.boot.fdt, GIB(1) + MIB(4));
+	fixture_deinit(&loaded);
+
+	/* One that runs anywhere. */
+	p = make_elf(0);
+	p.eh.e_type = ET_DYN;
+	CHECK_EQ(load(MIB(64), &p, sizeof(p), 0), 0);
+	CHECK_EQ(loaded.board.boot.entry, GIB(1) + 4);
+	CHECK(!memcmp(memory_at(&loaded.board.memory, GIB(1), 16), p.code, 16));
+	fixture_deinit(&loaded);
+
+	/* Linux's vmlinux, known by the header of an Image. */
+	p = make_elf(0xffff800080000000);
+	p.eh.e_entry = 0xffff800080000000;
+	memcpy(&p.code[14], "ARM\x64", 4);
+	CHECK_EQ(load(MIB(64), &p, sizeof(p), 0), 0);
+	CHECK_EQ(loaded.board.boot.entry, GIB(1));
 	CHECK_EQ(loaded.board.boot.fdt, GIB(1) + MIB(4));
 	fixture_deinit(&loaded);
 }
@@ -503,7 +520,14 @@ static void refuses_elf(void)
 {
 	struct program p = make_elf(0xffff800080000000);
 
-	CHECK(refused(MIB(64), &p, sizeof(p), 0, "arch/arm64/boot/Image"));
+	CHECK(refused(MIB(64), &p, sizeof(p), 0, "not RAM; link it"));
+	p.eh.e_type = ET_DYN;
+	CHECK(refused(MIB(2), &p, sizeof(p), 0, "do not fit into guest RAM"));
+	p.eh.e_phnum = 0;
+	CHECK(refused(MIB(64), &p, sizeof(p), 0, "nothing to load"));
+	p = make_elf(GIB(1));
+	p.ph.p_memsz = UINT64_MAX - MIB(1);
+	CHECK(refused(MIB(64), &p, sizeof(p), 0, "impossible sizes"));
 	p = make_elf(GIB(1));
 	CHECK(refused(MIB(64), &p, sizeof(p) - 1, 0, "truncated"));
 	CHECK(refused(MIB(64), &p, sizeof(p.eh) + 3, 0, "truncated"));
