@@ -53,7 +53,7 @@ static int set_up(struct vcpu *vcpu, int result, const char *what)
 		    strerror(-result));
 }
 #define SET_UP(vcpu, request, arg) \
-	set_up(vcpu, HOST_IOCTL((vcpu)->fd, request, arg), "KVM refused " #request)
+	set_up(vcpu, host_ioctl((vcpu)->fd, request, arg, #request), "KVM refused " #request)
 
 static int set_cpuid(struct vcpu *vcpu)
 {

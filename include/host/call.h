@@ -14,3 +14,6 @@
 int host_ioctl(int fd, unsigned long request, void *arg, const char *name) _must_check_;
 
 #define HOST_IOCTL(fd, request, arg) host_ioctl(fd, request, (void *)(arg), #request)
+
+/* open(2) of a device node, read and write, close-on-exec. The descriptor or -errno. */
+int host_open(const char *path) _must_check_;

@@ -8,6 +8,7 @@
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
+#include <host/explain.h>
 #include <host/kvm.h>
 #include <string.h>
 #include <sys/sysinfo.h>
@@ -76,27 +77,35 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 	*b = (struct board){ .config = config, .kvm_fd = kvm_fd, .vm_fd = -1, .loop = loop };
 	b->memory.memfd = -1;
 
+	explain_phase("the VM, and what KVM can do");
 	r = check_host(kvm_fd, config);
 	if (!r)
 		r = create_vm(b);
+	explain_phase("the devices: KVM is told, then bound, then attached");
 	if (!r)
 		r = passthrough_bind(pt, b->vm_fd, loop);
+	explain_phase("guest memory");
 	if (!r)
 		r = memory_init(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram);
+	explain_phase("guest memory for the devices: DMA");
 	if (!r)
 		r = passthrough_map(pt, &b->memory);
+	explain_phase("interrupt controllers and routes");
 	if (!r)
 		r = create_irqchip(m);
 	if (!r)
 		r = create_root(m);
+	explain_phase("passed functions: regions, interrupts, resets");
 	if (!r)
 		r = passthrough_add(pt, b);
 	if (!r)
 		r = pci_root_assign(&b->pci);
+	explain_phase("processors");
 	if (!r)
 		r = vcpu_set_init(&m->vcpus, b, config->cpus);
 	if (!r)
 		r = arch_irqchip_ready(b);
+	explain_phase("the kernel, and the tables it reads");
 	if (!r)
 		r = arch_boot_load(b);
 	if (!r)
@@ -106,6 +115,7 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 
 int machine_run(struct machine *m)
 {
+	explain_phase("the guest runs: KVM_RUN in each vcpu's thread, not told");
 	return vcpu_set_run(&m->vcpus);
 }
 
@@ -113,6 +123,7 @@ void machine_deinit(struct machine *m)
 {
 	struct board *b = &m->board;
 
+	explain_phase("the guest has ended: everything backwards");
 	vcpu_set_deinit(&m->vcpus);
 	passthrough_release(m->passthrough, &b->memory);
 	arch_board_deinit(b);

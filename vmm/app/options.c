@@ -153,6 +153,12 @@ static int set_on_reboot(struct run_options *o, const char *value)
 	return 0;
 }
 
+static int set_explain(struct run_options *o, const char *value)
+{
+	o->explain = true;
+	return 0;
+}
+
 /* The common case first; help prints them in this order. */
 static const struct option run_table[] = {
 	{ "--kernel", "FILE", false, set_kernel, "what to boot: a bzImage or an ELF vmlinux" },
@@ -170,6 +176,9 @@ static const struct option run_table[] = {
 	  "terminal Ctrl-A x ends the guest, Ctrl-A h helps" },
 	{ "--on-reboot", "ACTION", false, set_on_reboot,
 	  "exit (with status 12) or restart the guest [exit]" },
+	{ "--explain", NULL, false, set_explain,
+	  "tell every KVM, VFIO and iommufd call on standard\n"
+	  "error, with the reason for it and where it is documented" },
 	{ 0 },
 };
 

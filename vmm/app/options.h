@@ -28,6 +28,7 @@ struct run_options {
 	enum serial_kind serial;
 	const char *serial_path; /* SERIAL_FILE only */
 	bool restart;            /* --on-reboot restart */
+	bool explain;
 };
 
 /* argv[0] is the verb. 0, or -EINVAL with the reason recorded (STATUS_USAGE). */

@@ -14,6 +14,7 @@
 #include <base/log.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <host/explain.h>
 #include <host/kvm.h>
 #include <signal.h>
 #include <string.h>
@@ -154,6 +155,9 @@ static int prepare(struct run *run)
 		.initrd_fd = -1,
 	};
 	r = check_standard_fds(run);
+	if (!r && o->explain)
+		explain_start(STDERR_FILENO);
+	explain_phase("what can be refused before there is a VM");
 	if (!r)
 		r = open_image("kernel", o->kernel, &run->config.kernel_fd);
 	if (!r && o->initrd)
@@ -225,7 +229,9 @@ int verb_run(int argc, char **argv)
 	} while (!r && event == VM_EVENT_REBOOT && run.options.restart);
 
 	terminal_deinit(&run.terminal);
+	explain_phase("the devices go back; closing a file undoes its bind");
 	passthrough_close(&run.passthrough);
+	explain_stop();
 	if (run.loop.epoll_fd >= 0)
 		loop_deinit(&run.loop);
 	fd_close(&run.signals.fd);

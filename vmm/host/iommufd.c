@@ -7,7 +7,6 @@
 
 #include <base/error.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <host/call.h>
 #include <inttypes.h>
 #include <linux/iommufd.h>
@@ -16,13 +15,13 @@
 
 int iommufd_open(int *ret_fd)
 {
-	int fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	int fd = host_open("/dev/iommu");
 
 	if (fd >= 0) {
 		*ret_fd = fd;
 		return 0;
 	}
-	switch (errno) {
+	switch (-fd) {
 	case ENOENT:
 		return fail(
 			STATUS_HOST, ENOENT,
@@ -38,7 +37,7 @@ int iommufd_open(int *ret_fd)
 			STATUS_HOST, EACCES,
 			"/dev/iommu: permission denied; run as root, or give this user the file");
 	default:
-		return fail(STATUS_HOST, errno, "/dev/iommu: %s", strerror(errno));
+		return fail(STATUS_HOST, -fd, "/dev/iommu: %s", strerror(-fd));
 	}
 }
 

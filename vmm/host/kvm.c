@@ -7,7 +7,6 @@
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <host/call.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,18 +28,18 @@ static int call(int fd, unsigned long request, void *arg, const char *name)
 
 int kvm_open(int *ret_fd)
 {
-	_cleanup_fd_ int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	_cleanup_fd_ int fd = host_open("/dev/kvm");
 	int version;
 
-	if (fd < 0 && (errno == EACCES || errno == EPERM))
-		return fail(STATUS_HOST, errno,
+	if (fd == -EACCES || fd == -EPERM)
+		return fail(STATUS_HOST, -fd,
 			    "/dev/kvm: permission denied; add this user to the group of /dev/kvm "
 			    "(usermod -aG kvm USER), or run as root");
 	if (fd < 0)
-		return fail(STATUS_HOST, errno,
+		return fail(STATUS_HOST, -fd,
 			    "/dev/kvm: %s; enable virtualisation (VT-x, SVM) in the firmware and "
 			    "load the kernel's module (modprobe kvm_intel or kvm_amd)",
-			    strerror(errno));
+			    strerror(-fd));
 	version = HOST_IOCTL(fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION)
 		return fail(STATUS_HOST, ENOTSUP, "/dev/kvm: API version %d, thru needs %d",

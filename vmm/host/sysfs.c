@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <host/call.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -322,9 +323,9 @@ int sysfs_cdev_open(const struct host_function *fn, int *ret_fd)
 		return fail(STATUS_HOST, ENODEV, "%s: has no VFIO device; run: thru bind %s", name,
 			    name);
 	path_format(path, "/dev/vfio/devices/%s", fn->cdev);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = host_open(path);
 	if (fd < 0)
-		return fail_cdev(name, path, errno);
+		return fail_cdev(name, path, -fd);
 	if (fstat(fd, &st) < 0)
 		return fail_cdev(name, path, errno);
 	if (!S_ISCHR(st.st_mode) || major(st.st_rdev) != fn->cdev_major ||

@@ -10,6 +10,7 @@
 #include <base/error.h>
 #include <errno.h>
 #include <host/call.h>
+#include <host/explain.h>
 #include <host/holder.h>
 #include <stdio.h>
 #include <inttypes.h>
@@ -213,18 +214,27 @@ static int whole(ssize_t n, unsigned len)
 
 int vfio_region_read(const struct vfio_device *dev, uint64_t at, void *buf, unsigned len)
 {
-	return whole(pread(dev->fd, buf, len, (off_t)at), len);
+	int r = whole(pread(dev->fd, buf, len, (off_t)at), len);
+
+	if (explain_on)
+		explain_access(dev->fd, at, false, r);
+	return r;
 }
 
 int vfio_region_write(const struct vfio_device *dev, uint64_t at, const void *buf, unsigned len)
 {
-	return whole(pwrite(dev->fd, buf, len, (off_t)at), len);
+	int r = whole(pwrite(dev->fd, buf, len, (off_t)at), len);
+
+	if (explain_on)
+		explain_access(dev->fd, at, true, r);
+	return r;
 }
 
 int vfio_region_mmap(const struct vfio_device *dev, uint64_t at, uint64_t size, uint64_t align,
 		     void **ret_hva)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), room, lead;
+	uint64_t began = explain_on ? explain_now() : 0;
 	uint8_t *base;
 	void *hva;
 
@@ -238,6 +248,10 @@ int vfio_region_mmap(const struct vfio_device *dev, uint64_t at, uint64_t size, 
 	lead = (at - (uint64_t)(uintptr_t)base) & (align - 1);
 	hva = mmap(base + lead, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, dev->fd,
 		   (off_t)at);
+	if (explain_on)
+		explain_call("mmap", dev->fd, hva == MAP_FAILED ? -errno : 0, began,
+			     "%" PRIu64 " KiB at %#" PRIx64 " of the file, to host %p", size >> 10,
+			     at, hva);
 	if (hva == MAP_FAILED) {
 		int err = errno;
 

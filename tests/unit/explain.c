@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The narrator of --explain: what is told of a call, and when; the arguments put into words. */
+#include <host/explain.h>
+
+#include <base/fd.h>
+#include <errno.h>
+#include <host/call.h>
+#include <linux/iommufd.h>
+#include <linux/kvm.h>
+#include <linux/vfio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "test.h"
+
+static char text[65536];
+static int out = -1;
+
+static void start(void)
+{
+	fd_close(&out);
+	out = memfd_create("told", MFD_CLOEXEC);
+	explain_start(out);
+	(void)!ftruncate(out, 0);
+	lseek(out, 0, SEEK_SET);
+}
+
+static void stop(void)
+{
+	ssize_t n;
+
+	explain_stop();
+	n = pread(out, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = 0;
+}
+
+static unsigned count(const char *what)
+{
+	unsigned n = 0;
+
+	for (const char *at = text; (at = strstr(at, what)); at += strlen(what))
+		n++;
+	return n;
+}
+
+#define TELL(name, fd, arg, result) explain_ioctl(name, fd, arg, result, explain_now())
+#define CHECK_TOLD(what)                                                                           \
+	do {                                                                                       \
+		if (!strstr(text, what)) {                                                         \
+			test_failed = true;                                                        \
+			snprintf(test_why, sizeof(test_why), "%s:%d: \"%s\" is not in \"%.300s\"", \
+				 __FILE__, __LINE__, what, text);                                  \
+			return;                                                                    \
+		}                                                                                  \
+	} while (0)
+
+static void off(void)
+{
+	CHECK(!explain_on);
+	explain_phase("nothing");
+	explain_stop();
+	CHECK_EQ(HOST_IOCTL(-1, KVM_CREATE_VM, 0), -EBADF);
+}
+
+static void the_door(void)
+{
+	struct kvm_create_device device = { .type = KVM_DEV_TYPE_VFIO };
+
+	start();
+	CHECK_EQ(HOST_IOCTL(-1, KVM_CREATE_DEVICE, &device), -EBADF);
+	CHECK_EQ(host_open("/nonexistent/node"), -ENOENT);
+	stop();
+	CHECK_TOLD("KVM_CREATE_DEVICE");
+	CHECK_TOLD("KVM_DEV_TYPE_VFIO = EBADF (Bad file descriptor)");
+	CHECK_TOLD("/nonexistent/node = ENOENT");
+	CHECK(!explain_on);
+}
+
+static void phases(void)
+{
+	start();
+	explain_phase("empty");
+	explain_phase("the VM");
+	TELL("KVM_CREATE_VM", -1, NULL, 7);
+	TELL("KVM_CREATE_VM", -1, NULL, 8);
+	stop();
+	CHECK_EQ(count("-- empty --"), 0);
+	CHECK_EQ(count("-- the VM --"), 1);
+	CHECK_TOLD("type 0 = fd 7");
+	/* The reason is given once. */
+	CHECK_EQ(count("KVM_CREATE_VM "), 2);
+	CHECK_EQ(count("A VM without memory"), 1);
+	CHECK_EQ(count("api.rst: KVM_CREATE_VM"), 1);
+}
+
+static void sums(void)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info),
+					 .index = VFIO_PCI_CONFIG_REGION_INDEX,
+					 .size = 4096,
+					 .offset = 7ull << 40 };
+	struct kvm_irq_level line = { .irq = 4, .level = 1 };
+
+	start();
+	TELL("VFIO_DEVICE_GET_REGION_INFO", 99, &info, 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		explain_access(99, (7ull << 40) + i, false, 0);
+		TELL("KVM_IRQ_LINE", 98, &line, 0);
+	}
+	explain_access(99, (7ull << 40) + 4, true, -EIO);
+	explain_access(99, 9ull << 40, false, 0);
+	TELL("KVM_CREATE_IRQCHIP", 98, NULL, 0);
+	explain_access(99, 7ull << 40, false, 0);
+	stop();
+	CHECK_TOLD("7 (config space): 4 KiB at 0x70000000000, none = 0");
+	CHECK_TOLD("configuration space: 1000 times\n");
+	CHECK_TOLD("configuration space: 1 time, 1 of them failed");
+	CHECK_EQ(count("KVM_IRQ_LINE"), 1);
+	CHECK(strstr(text, "1000 times") < strstr(text, "KVM_CREATE_IRQCHIP"));
+	/* What waits at the end is told, too. */
+	CHECK(strstr(strstr(text, "KVM_CREATE_IRQCHIP"), "configuration space: 1 time\n"));
+}
+
+static void memory(void)
+{
+	struct kvm_userspace_memory_region r = { .slot = 3,
+						 .flags = KVM_MEM_READONLY | 0x40,
+						 .guest_phys_addr = 0x100000,
+						 .memory_size = 0x200000 };
+	struct iommu_ioas_map_file m = { .flags = IOMMU_IOAS_MAP_READABLE,
+					 .ioas_id = 5,
+					 .fd = 2000,
+					 .iova = GIB(4),
+					 .length = GIB(2) };
+
+	start();
+	TELL("KVM_SET_USER_MEMORY_REGION", -1, &r, 0);
+	r.memory_size = 0;
+	TELL("KVM_SET_USER_MEMORY_REGION", -1, &r, 0);
+	TELL("IOMMU_IOAS_MAP_FILE", -1, &m, -ENOMEM);
+	stop();
+	CHECK_TOLD(
+		"slot 3, guest 0x100000-0x2fffff (2 MiB) at host 0, flags KVM_MEM_READONLY | 0x40");
+	CHECK_TOLD("slot 3 removed = 0");
+	CHECK_TOLD(
+		"IOAS 5, iova 0x100000000-0x17fffffff (2 GiB) is fd 2000 (fd 2000) from 0, read");
+	CHECK_TOLD("= ENOMEM");
+}
+
+static void interrupts(void)
+{
+	static const int32_t fds[] = { 2001, -1, 2002, 2003, 2004, 2005 };
+	union {
+		struct vfio_irq_set set;
+		uint8_t room[sizeof(struct vfio_irq_set) + sizeof(fds)];
+	} arg = { .set = { .flags = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD,
+			   .index = VFIO_PCI_MSIX_IRQ_INDEX,
+			   .start = 2,
+			   .count = 6 } };
+	union {
+		struct kvm_irq_routing table;
+		uint8_t room[sizeof(struct kvm_irq_routing) +
+			     2 * sizeof(struct kvm_irq_routing_entry)];
+	} routes = { .table = { .nr = 2 } };
+	struct kvm_irq_routing_entry *entries = (void *)(routes.room + sizeof(routes.table));
+	struct kvm_irqfd irq = { .fd = 2001, .gsi = 24, .flags = KVM_IRQFD_FLAG_DEASSIGN };
+
+	memcpy(arg.room + sizeof(arg.set), fds, sizeof(fds));
+	entries[0] = (struct kvm_irq_routing_entry){ .gsi = 4, .type = KVM_IRQ_ROUTING_IRQCHIP };
+	entries[1] = (struct kvm_irq_routing_entry){
+		.gsi = 24,
+		.type = KVM_IRQ_ROUTING_MSI,
+		.u.msi = { .address_lo = 0xfee01000, .data = 0x4031 },
+	};
+	start();
+	TELL("VFIO_DEVICE_SET_IRQS", -1, &arg, 0);
+	arg.set.count = 1;
+	memcpy(arg.room + sizeof(arg.set), &fds[1], sizeof(fds[1]));
+	TELL("VFIO_DEVICE_SET_IRQS", -1, &arg, 0);
+	arg.set.count = 0;
+	TELL("VFIO_DEVICE_SET_IRQS", -1, &arg, 0);
+	TELL("KVM_SET_GSI_ROUTING", -1, &routes, 0);
+	routes.table.nr = 0;
+	TELL("KVM_SET_GSI_ROUTING", -1, &routes, 0);
+	TELL("KVM_IRQFD", -1, &irq, 0);
+	stop();
+	CHECK_TOLD("MSI-X trigger 2-7 by fd 2001 (fd 2001), fd 2002");
+	CHECK_TOLD(", and 1 more = 0");
+	CHECK_TOLD("MSI-X trigger 2 by none = 0");
+	CHECK_TOLD("MSI-X trigger, off = 0");
+	CHECK_TOLD("1 pins, 1 messages; GSI 24 writes 0x4031 to 0xfee01000");
+	CHECK_TOLD("0 pins, 0 messages = 0");
+	CHECK_TOLD("off GSI 24");
+}
+
+static void unknown(void)
+{
+	start();
+	TELL("KVM_OF_THE_FUTURE", 97, (void *)1, -ENOTTY);
+	TELL("KVM_CHECK_EXTENSION", 97, (void *)99999, 0);
+	explain_call("mmap", 97, 0, explain_now(), "%2000s", "long");
+	stop();
+	CHECK_TOLD("KVM_OF_THE_FUTURE              fd 97      = ENOTTY");
+	CHECK_TOLD("capability 99999 = 0");
+	CHECK_EQ(count("mmap"), 1);
+}
+
+static const struct test tests[] = {
+	TEST(off),    TEST(the_door),   TEST(phases),  TEST(sums),
+	TEST(memory), TEST(interrupts), TEST(unknown),
+};
+TEST_MAIN(tests)
