@@ -89,6 +89,7 @@ void arch_board_deinit(struct board *board)
 		return;
 	if (arch->pvpanic.loop)
 		pvpanic_deinit(&arch->pvpanic);
+	bus_remove(&board->mmio, &arch->v2m_region);
 	bus_remove(&board->mmio, &arch->rtc_region);
 	bus_remove(&board->mmio, &arch->serial_region);
 	if (arch->serial.loop)

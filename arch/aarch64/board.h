@@ -11,8 +11,9 @@
 struct arch_board {
 	int gic_fd, its_fd;   /* KVM's devices */
 	unsigned gic_version; /* 2 or 3 */
-	bool its;             /* messages reach the guest; always with GICv3 */
-	bool pmu;             /* every vcpu has one */
+	bool its;             /* messages by ITS, with GICv3; by a GICv2m frame otherwise */
+	struct bus_region v2m_region;
+	bool pmu; /* every vcpu has one */
 	struct serial serial;
 	struct bus_region serial_region;
 	struct pl031 rtc;

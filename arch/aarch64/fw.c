@@ -17,7 +17,7 @@
 #include "fw.h"
 #include "layout.h"
 
-enum phandle { PHANDLE_GIC = 1, PHANDLE_ITS, PHANDLE_CLOCK };
+enum phandle { PHANDLE_GIC = 1, PHANDLE_ITS, PHANDLE_V2M, PHANDLE_CLOCK };
 
 /* Interrupt specifiers of a GIC: kind, number, trigger (arm,gic-v3.yaml). */
 enum { GIC_SPI = 0, GIC_PPI = 1, EDGE_RISING = 1, LEVEL_HIGH = 4 };
@@ -192,6 +192,16 @@ static void write_gic(struct writer *w, const struct board *board)
 		CELLS(w, "phandle", PHANDLE_ITS);
 		end(w);
 	}
+	if (!arch->its) {
+		begin_at(w, "v2m", LAYOUT_GICV2M);
+		put_string(w, "compatible", "arm,gic-v2m-frame");
+		put_flag(w, "msi-controller");
+		CELLS(w, "reg", CELL64(LAYOUT_GICV2M), CELL64(LAYOUT_GICV2M_SIZE));
+		CELLS(w, "arm,msi-base-spi", 32 + LAYOUT_V2M_FIRST);
+		CELLS(w, "arm,msi-num-spis", LAYOUT_V2M_N);
+		CELLS(w, "phandle", PHANDLE_V2M);
+		end(w);
+	}
 	end(w);
 }
 
@@ -299,6 +309,8 @@ static void write_pci(struct writer *w, const struct board *board)
 	put_flag(w, "dma-coherent");
 	if (board->arch->its) /* device id = requester id */
 		CELLS(w, "msi-map", 0, PHANDLE_ITS, 0, 0x10000);
+	else
+		CELLS(w, "msi-parent", PHANDLE_V2M);
 	write_intx_map(w, pci);
 	end(w);
 }

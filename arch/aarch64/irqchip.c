@@ -4,8 +4,9 @@
  * has nothing newer (Documentation/virt/kvm/devices/arm-vgic-v3.rst, arm-vgic-its.rst,
  * arm-vgic.rst). Main thread. GSIs are shared peripheral interrupts counted from 0.
  *
- * Left out: GICv2m. Hosts with only a GICv2 have no IOMMU that VFIO would accept, so the functions
- * that a guest can have there are emulated ones, and those make do with INTx.
+ * KVM has no messages for a GICv2. A GICv2m frame (Server Base System Architecture, DEN0029 §E)
+ * turns a message into the edge of an SPI, so here is one: messages of devices go to their SPI by
+ * the routing table (core/irq.h), those that a processor writes itself come to v2m_access().
  */
 #include "board.h"
 
@@ -15,6 +16,7 @@
 #include <host/call.h>
 #include <host/kvm.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "layout.h"
 
@@ -56,6 +58,46 @@ static int create_v3(struct board *board)
 	return r;
 }
 
+/* DEN0029, table 20: MSI_TYPER, MSI_SETSPI_NS; the rest reads as zero. */
+enum { V2M_TYPER = 0x8, V2M_SETSPI = 0x40 };
+
+static void v2m_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
+{
+	struct board *board = ctx;
+	uint32_t value = 0;
+
+	if (is_write) {
+		memcpy(&value, data, MIN(len, sizeof(value)));
+		value -= FIRST_SPI;
+		if (offset != V2M_SETSPI || value - LAYOUT_V2M_FIRST >= LAYOUT_V2M_N)
+			return;
+		irq_line_set((struct irq_line){ &board->irq, value }, true);
+		irq_line_set((struct irq_line){ &board->irq, value }, false);
+		return;
+	}
+	if (offset == V2M_TYPER)
+		value = (FIRST_SPI + LAYOUT_V2M_FIRST) << 16 | LAYOUT_V2M_N;
+	memset(data, 0, len);
+	memcpy(data, &value, MIN(len, sizeof(value)));
+}
+
+static int add_v2m(struct board *board)
+{
+	struct bus_region *region = &board->arch->v2m_region;
+
+	*region = (struct bus_region){
+		.base = LAYOUT_GICV2M,
+		.size = LAYOUT_GICV2M_SIZE,
+		.handler = v2m_access,
+		.ctx = board,
+		.name = "gicv2m",
+	};
+	board->irq.spi_doorbell = LAYOUT_GICV2M + V2M_SETSPI;
+	board->irq.spi_first = LAYOUT_V2M_FIRST;
+	board->irq.spi_n = LAYOUT_V2M_N;
+	return bus_add(&board->mmio, region);
+}
+
 static int create_v2(struct board *board)
 {
 	struct arch_board *arch = board->arch;
@@ -67,13 +109,13 @@ static int create_v2(struct board *board)
 		r = set_address(arch->gic_fd, KVM_VGIC_V2_ADDR_TYPE_DIST, LAYOUT_GICD);
 	if (!r)
 		r = set_address(arch->gic_fd, KVM_VGIC_V2_ADDR_TYPE_CPU, LAYOUT_GICV2_CPU);
-	return r;
+	return r ? r : add_v2m(board);
 }
 
 int arch_irqchip_init(struct board *board)
 {
 	struct arch_board *arch = calloc(1, sizeof(*arch));
-	uint32_t interrupts = FIRST_SPI + LAYOUT_GSI_PINS;
+	uint32_t interrupts = FIRST_SPI + LAYOUT_SPIS;
 	int r;
 
 	if (!arch)

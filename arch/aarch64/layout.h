@@ -6,7 +6,8 @@
  *
  *	0x0100_0000  serial 16550A, registers one byte apart (kvmtool's address: test suites know it)
  *	0x0101_0000  PL031 clock
- *	0x0200_0000  GIC distributor; GICv2 processor interface at +0x1_0000; ITS at +0x4_0000
+ *	0x0200_0000  GIC distributor; GICv2 processor interface at +0x1_0000, GICv2m frame at +0x2_0000;
+ *	             ITS at +0x4_0000
  *	0x0300_0000  the PCI bus's I/O ports 0 to 0xffff
  *	0x0400_0000  ECAM, bus 0
  *	0x0800_0000  nothing, 1 MiB: here the host's IOMMU driver keeps the MSI doorbell
@@ -27,6 +28,7 @@
 #define LAYOUT_RTC       0x01010000ull
 #define LAYOUT_GICD      0x02000000ull
 #define LAYOUT_GICV2_CPU 0x02010000ull
+#define LAYOUT_GICV2M    0x02020000ull
 #define LAYOUT_ITS       0x02040000ull
 #define LAYOUT_PCI_IO    0x03000000ull
 #define LAYOUT_ECAM      0x04000000ull
@@ -43,6 +45,7 @@
 #define LAYOUT_ITS_SIZE        0x20000ull
 #define LAYOUT_GICV2_DIST_SIZE 0x1000ull
 #define LAYOUT_GICV2_CPU_SIZE  0x2000ull
+#define LAYOUT_GICV2M_SIZE     0x1000ull
 #define LAYOUT_MMIO_PAGE       0x1000ull /* what the device tree gives the small devices */
 
 /* GSIs: shared peripheral interrupts, counted from 0 (INTID 32). The rest up to PINS is spare. */
@@ -50,6 +53,11 @@
 #define LAYOUT_GSI_INTX   16
 #define LAYOUT_INTX_N     32
 #define LAYOUT_GSI_PINS   64
+
+/* SPIs that messages name on a board with GICv2m, counted like GSIs, and how many SPIs that makes. */
+#define LAYOUT_V2M_FIRST 64
+#define LAYOUT_V2M_N     192
+#define LAYOUT_SPIS      256
 
 /* Private peripheral interrupts, as the Base System Architecture (DEN0094 §B.1) numbers them. */
 #define LAYOUT_PPI_HYP_TIMER  10

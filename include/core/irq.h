@@ -16,6 +16,9 @@ struct irq_router {
 	unsigned gsi_limit; /* KVM_CAP_IRQ_ROUTING, at most IRQ_GSI_MAX */
 	unsigned msi_first; /* GSIs below are pins of the irqchip */
 	bool msi_devid; /* messages carry the requester id (KVM_CAP_MSI_DEVID; the ITS needs it) */
+	/* Messages that the irqchip does not know: written there, they name an SPI (GICv2m). 0: none. */
+	uint64_t spi_doorbell;
+	unsigned spi_first, spi_n; /* those that may be named; SPI 0 is the irqchip's input 0 */
 	struct kvm_irq_routing *table;
 	uint64_t gsis[IRQ_GSI_MAX / 64]; /* MSI GSIs in use */
 	bool dirty;                      /* table differs from what KVM has */

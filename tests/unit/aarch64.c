@@ -70,6 +70,7 @@ static bool disjoint(const struct layout *l)
 		{ LAYOUT_RTC, 0x10000 },
 		{ LAYOUT_GICD, LAYOUT_GICD_SIZE },
 		{ LAYOUT_GICV2_CPU, 0x10000 },
+		{ LAYOUT_GICV2M, 0x10000 },
 		{ LAYOUT_ITS, LAYOUT_ITS_SIZE },
 		{ LAYOUT_GICR, ARCH_CPUS_MAX * LAYOUT_GICR_SIZE },
 	};
@@ -273,6 +274,9 @@ static void tree_with_gicv2(void)
 	CHECK_EQ(cell("/interrupt-controller@2000000", "reg", 5), LAYOUT_GICV2_CPU);
 	CHECK_EQ(cell("/timer", "interrupts", 2), 0xff04);
 	CHECK_EQ(cell("/pcie@4000000", "msi-map", 0), 0xdeadbeef);
+	CHECK_EQ(cell("/pcie@4000000", "msi-parent", 0),
+		 cell("/interrupt-controller@2000000/v2m@2020000", "phandle", 0));
+	CHECK_EQ(cell("/interrupt-controller@2000000/v2m@2020000", "arm,msi-base-spi", 0), 96);
 	CHECK_EQ(fdt_path_offset(tree, "/pmu"), (uint64_t)-FDT_ERR_NOTFOUND);
 }
 

@@ -168,6 +168,38 @@ static void irq_routes(void)
 	irq_router_deinit(&irq);
 }
 
+/* A board whose messages name shared interrupts: they become routes to inputs of the irqchip. */
+static void irq_routes_to_a_frame(void)
+{
+	struct irq_router irq;
+	unsigned a;
+
+	CHECK_EQ(irq_router_init(&irq, -1, 64), 0);
+	irq.spi_doorbell = 0x2020040;
+	irq.spi_first = 64;
+	irq.spi_n = 192;
+	CHECK_EQ(irq_msi_alloc(&irq, &a), 0);
+	CHECK_EQ(irq_msi_set(&irq, a, 0x2020040, 96, 0x10), 0);
+	CHECK_EQ(irq.table->entries[0].type, KVM_IRQ_ROUTING_IRQCHIP);
+	CHECK_EQ(irq.table->entries[0].gsi, a);
+	CHECK_EQ(irq.table->entries[0].u.irqchip.pin, 64);
+	CHECK_EQ(irq_commit(&irq), 0);
+	CHECK_EQ(irq_msi_set(&irq, a, 0x2020040, 96, 0x10), 0);
+	CHECK(!irq.dirty);
+	CHECK_EQ(irq_msi_set(&irq, a, 0x2020040, 97, 0x10), 0);
+	CHECK(irq.dirty);
+	CHECK_EQ(irq.table->nr, 1);
+	CHECK_EQ(irq.table->entries[0].u.irqchip.pin, 65);
+	/* An interrupt that is not the frame's, and an address that is not it. */
+	CHECK_EQ(irq_msi_set(&irq, a, 0x2020040, 95, 0x10), 0);
+	CHECK_EQ(irq.table->entries[0].type, KVM_IRQ_ROUTING_MSI);
+	CHECK_EQ(irq_msi_set(&irq, a, 0x2020044, 96, 0x10), 0);
+	CHECK_EQ(irq.table->entries[0].type, KVM_IRQ_ROUTING_MSI);
+	irq_msi_free(&irq, a);
+	CHECK_EQ(irq.table->nr, 0);
+	irq_router_deinit(&irq);
+}
+
 static void irq_gsis_run_out(void)
 {
 	struct irq_router irq;
@@ -252,6 +284,7 @@ static const struct test tests[] = {
 	TEST(memory_is_sealed),
 	TEST(memory_slots_are_reused),
 	TEST(irq_routes),
+	TEST(irq_routes_to_a_frame),
 	TEST(irq_gsis_run_out),
 	TEST(loop_dispatches),
 	TEST(heaviest_event_wins),

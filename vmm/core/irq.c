@@ -59,7 +59,7 @@ static struct kvm_irq_routing_entry *msi_entry(struct irq_router *router, unsign
 	struct kvm_irq_routing *table = router->table;
 
 	for (unsigned i = 0; i < table->nr; i++)
-		if (table->entries[i].gsi == gsi && table->entries[i].type == KVM_IRQ_ROUTING_MSI)
+		if (table->entries[i].gsi == gsi && gsi >= router->msi_first)
 			return &table->entries[i];
 	return NULL;
 }
@@ -88,6 +88,24 @@ void irq_msi_free(struct irq_router *router, unsigned gsi)
 	router->gsis[gsi / 64] &= ~BIT64(gsi % 64);
 }
 
+#define FIRST_SPI 32
+
+/* An irqfd on a pin raises and lowers it: the edge that a message is. */
+static void spi_entry(const struct irq_router *router, uint32_t intid,
+		      struct kvm_irq_routing_entry *entry)
+{
+	uint32_t pin = intid - FIRST_SPI;
+
+	/* Out of range: a message to nobody, as the frame would ignore it. */
+	if (pin - router->spi_first >= router->spi_n)
+		return;
+	*entry = (struct kvm_irq_routing_entry){
+		.gsi = entry->gsi,
+		.type = KVM_IRQ_ROUTING_IRQCHIP,
+		.u.irqchip = { .irqchip = 0, .pin = pin },
+	};
+}
+
 int irq_msi_set(struct irq_router *router, unsigned gsi, uint64_t address, uint32_t data,
 		uint32_t devid)
 {
@@ -104,7 +122,9 @@ int irq_msi_set(struct irq_router *router, unsigned gsi, uint64_t address, uint3
 	};
 	struct kvm_irq_routing_entry *entry = msi_entry(router, gsi);
 
-	if (entry && !memcmp(&entry->u.msi, &new.u.msi, sizeof(new.u.msi)))
+	if (router->spi_doorbell && address == router->spi_doorbell)
+		spi_entry(router, data, &new);
+	if (entry && entry->type == new.type && !memcmp(&entry->u, &new.u, sizeof(new.u)))
 		return 0;
 	if (!entry)
 		entry = &router->table->entries[router->table->nr++];
