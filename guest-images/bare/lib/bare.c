@@ -7,9 +7,9 @@
 #define COM1 0x3f8
 #define AP_PAGE 0x8000u
 
-#define APIC_ID 0x20
 #define APIC_EOI 0xb0
 #define APIC_SVR 0xf0
+#define IOAPIC 0xfec00000u
 #define APIC_ICR 0x300
 #define APIC_ICR_HIGH 0x310
 #define MSR_APIC_BASE 0x1b
@@ -191,8 +191,17 @@ void *acpi_table(const char *signature)
 	return 0;
 }
 
-/* SLP_TYPa of \_S5, by looking for its name: 08 "_S5_" 12 length count value... */
-static unsigned sleep_type(void)
+uint16_t power_port(unsigned fadt_offset)
+{
+	const unsigned char *fadt = acpi_table("FACP"), *gas = fadt + fadt_offset;
+
+	if (!fadt || unaligned(fadt + 4, 4) < fadt_offset + 12 || gas[0] != 1 || !unaligned(gas + 4, 8))
+		bad("the FADT has no port at %d", (uint64_t)fadt_offset);
+	return (uint16_t)unaligned(gas + 4, 8);
+}
+
+/* By looking for the name of \_S5: 08 "_S5_" 12 length count value... */
+unsigned sleep_type(void)
 {
 	const unsigned char *dsdt = acpi_table("DSDT");
 	uint32_t length = dsdt ? (uint32_t)unaligned(dsdt + 4, 4) : 0;
@@ -281,6 +290,11 @@ uint64_t ram_end(void)
 	return end;
 }
 
+const char *command_line(void)
+{
+	return start_info()->cmdline ? (void *)start_info()->cmdline : "";
+}
+
 uint64_t map_gib(uint64_t address)
 {
 	static uint64_t tables[8][512] __attribute__((aligned(4096)));
@@ -313,12 +327,12 @@ static bool x2apic(void)
 	return rdmsr(MSR_APIC_BASE) & 1 << 10;
 }
 
-static uint32_t apic_read(unsigned reg)
+uint32_t apic_read(unsigned reg)
 {
 	return x2apic() ? (uint32_t)rdmsr(MSR_X2APIC + reg / 16) : read32(0xfee00000 + reg);
 }
 
-static void apic_write(unsigned reg, uint32_t v)
+void apic_write(unsigned reg, uint32_t v)
 {
 	if (x2apic())
 		wrmsr(MSR_X2APIC + reg / 16, v);
@@ -329,6 +343,18 @@ static void apic_write(unsigned reg, uint32_t v)
 void apic_eoi(void)
 {
 	apic_write(APIC_EOI, 0);
+}
+
+void x2apic_on(void)
+{
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 1 << 10);
+}
+
+void ioapic_route(unsigned gsi, unsigned vector, bool level)
+{
+	/* 82093AA data sheet §3.2.4: destination in the high dword; mask, trigger, vector in the low. */
+	write32(IOAPIC, 0x11 + 2 * gsi), write32(IOAPIC + 0x10, apic_id() << 24);
+	write32(IOAPIC, 0x10 + 2 * gsi), write32(IOAPIC + 0x10, (vector ? vector : 1u << 16) | (level ? 1u << 15 : 0));
 }
 
 uint32_t apic_id(void)
@@ -356,6 +382,7 @@ void irq_init(void)
 	static struct gate idt[48];
 	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint64_t)idt };
 
+	/* Other processors that come here write the same again. */
 	for (unsigned i = 0; i < 48; i++) {
 		uint64_t at = i < 32 ? (uint64_t)fault_entries + 16 * i : (uint64_t)irq_entries + 16 * (i - 32);
 
@@ -368,7 +395,7 @@ void irq_init(void)
 
 bool irq_wait(unsigned vector, uint32_t n)
 {
-	for (unsigned ms = 0; ms < 2000; ms++) {
+	for (unsigned ms = 0; ms < 10000; ms++) {
 		if (irq_count[vector - 32] >= n)
 			return true;
 		mdelay(1);
@@ -416,7 +443,7 @@ unsigned smp_start(void)
 		if (cpus_up < expected)
 			apic_ipi(id, 0x4600 | AP_PAGE >> 12);
 	}
-	for (unsigned ms = 0; ms < 3000 && cpus_up < expected; ms++)
+	for (unsigned ms = 0; ms < 15000 && cpus_up < expected; ms++)
 		mdelay(1);
 	if (cpus_up != expected)
 		bad("of %d other processors %d came up", (uint64_t)expected, (uint64_t)cpus_up);

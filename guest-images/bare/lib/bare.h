@@ -52,17 +52,28 @@ _Noreturn void power_off(void);		/* ACPI S5: sleep control register, else PM1a *
 _Noreturn void reset(void);		/* FADT's reset register */
 void mdelay(unsigned ms);		/* roughly: the clock's rate is not known */
 void *acpi_table(const char *signature);/* 0 when there is none */
+uint16_t power_port(unsigned fadt_offset);/* of the register that the FADT has there */
+#define FADT_RESET 116
+#define FADT_SLEEP 244
+unsigned sleep_type(void);		/* SLP_TYP of S5 */
 uint64_t ecam_base(void);		/* from MCFG; 0 when there is none */
 uint64_t ram_end(void);			/* first address above RAM below 4 GiB, from the memory map */
+const char *command_line(void);
 uint64_t map_gib(uint64_t address);	/* make the GiB around that address accessible, uncached; returns address */
 
 /* --- interrupts --- */
 extern volatile uint32_t irq_count[16];	/* by vector - 32 */
-void irq_init(void);			/* IDT, local APIC on, interrupts on */
+void irq_init(void);			/* IDT, local APIC on, interrupts on; for the processor that calls */
+void ioapic_route(unsigned gsi, unsigned vector, bool level); /* to this processor; vector 0 masks */
+void x2apic_on(void);			/* the functions below follow the mode */
+uint32_t apic_read(unsigned reg);	/* by xAPIC offsets in either mode */
+void apic_write(unsigned reg, uint32_t v);
+#define APIC_ID 0x20
+#define APIC_VERSION 0x30
 void apic_eoi(void);
 uint32_t apic_id(void);
 void apic_ipi(uint32_t to, uint32_t low);/* ICR: destination, delivery mode and vector */
-/* Wait for irq_count[vector - 32] to reach n; false after about two seconds. */
+/* Wait for irq_count[vector - 32] to reach n; false after about ten seconds. */
 bool irq_wait(unsigned vector, uint32_t n);
 unsigned smp_start(void);		/* INIT, SIPI to all in MADT; returns how many came up, this one too */
 void ap_work(unsigned number);		/* runs on each other processor; weak, a guest may have its own */

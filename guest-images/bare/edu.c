@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Drives QEMU's edu device (QEMU docs/specs/edu.rst) that was passed to us: registers, MSI and INTx,
+ * DMA where it may go and where it may not, a BAR that moves while decode is on.
+ */
+#include "lib/bare.h"
+
+enum { IDENT = 0, LIVE = 4, FACTORIAL = 8, STATUS = 0x20, IRQ_STATUS = 0x24, IRQ_RAISE = 0x60, IRQ_ACK = 0x64,
+       DMA_FROM = 0x80, DMA_TO = 0x88, DMA_COUNT = 0x90, DMA_COMMAND = 0x98, DEVICE_BUFFER = 0x40000 };
+enum { TO_RAM = 2, WITH_IRQ = 4, OUTSIDE = 0x8000000, MSI = 33, INTX = 34 };
+
+static uint64_t bar;
+static unsigned bdf;
+static uint8_t source[4096], target[3 * 4096];
+
+static void irq(uint32_t status, uint32_t n)
+{
+	if (!irq_wait(MSI, n))
+		bad("MSI %d did not come", (uint64_t)n);
+	check("interrupt status", read32(bar + IRQ_STATUS), status);
+	write32(bar + IRQ_ACK, status);
+	check("interrupt acknowledged", read32(bar + IRQ_STATUS), 0);
+}
+
+static void dma(uint64_t from, uint64_t to, uint32_t command)
+{
+	write32(bar + DMA_FROM, (uint32_t)from);
+	write32(bar + DMA_TO, (uint32_t)to);
+	write32(bar + DMA_COUNT, 4096);
+	write32(bar + DMA_COMMAND, 1 | command);
+	for (unsigned ms = 0; read32(bar + DMA_COMMAND) & 1; ms++, mdelay(1))
+		if (ms == 20000)
+			bad("DMA does not end");
+}
+
+static void copy_through(const char *when)
+{
+	memset(target, 0xee, sizeof(target));
+	dma((uint64_t)source, DEVICE_BUFFER, 0);
+	dma(DEVICE_BUFFER, (uint64_t)target + 4096, TO_RAM);
+	for (unsigned i = 0; i < sizeof(target); i++)
+		check(when, target[i], i / 4096 == 1 ? source[i - 4096] : 0xee);
+}
+
+static void move(uint32_t to)
+{
+	uint64_t old = bar;
+
+	pci_write(bdf, 0x10, to);
+	bar = to;
+	check("at the new place", read32(bar + IDENT), 0x010000ed);
+	if (old != bar)
+		check("at the old place", read32(old + IDENT), ~0u);
+}
+
+static void interrupts(void)
+{
+	unsigned msi = pci_capability(bdf, 5);
+
+	irq_init();
+	ioapic_route(18, INTX, true);	/* device 2, pin A: _PRT */
+	write32(bar + IRQ_RAISE, 0x40);
+	if (!irq_wait(INTX, 1))
+		bad("no INTx");
+	write32(bar + IRQ_ACK, 0x40);	/* until now it came again and again */
+	for (unsigned i = 0, n = 0; n != irq_count[INTX - 32]; i++, mdelay(50)) {
+		n = irq_count[INTX - 32];
+		if (i == 100)
+			bad("INTx does not end");
+	}
+	ioapic_route(18, 0, true);
+	pci_write(bdf, msi + 4, 0xfee00000 | apic_id() << 12);
+	pci_write(bdf, msi + 8, 0);
+	pci_write(bdf, msi + 12, MSI);
+	pci_write(bdf, msi, pci_read(bdf, msi) | 1 << 16);
+	write32(bar + IRQ_RAISE, 0x80), irq(0x80, 1);
+	write32(bar + STATUS, 0x80);	/* interrupt when the factorial is there */
+	write32(bar + FACTORIAL, 10), irq(1, 2);
+	check("10!", read32(bar + FACTORIAL), 3628800);
+	dma((uint64_t)source, DEVICE_BUFFER, WITH_IRQ), irq(0x100, 3);
+}
+
+void main(uint32_t info)
+{
+	int found = pci_find(0x11e81234);
+	uint32_t home;
+
+	(void)info;
+	if (found < 0)
+		bad("no edu");
+	bdf = (unsigned)found;
+	bar = pci_bar(bdf, 0), home = (uint32_t)bar;
+	check("BAR size", pci_bar_size(bdf, 0), 1 << 20);
+	pci_write(bdf, 4, 2);
+	check("identification", read32(bar + IDENT), 0x010000ed);
+	write32(bar + LIVE, 0x12345678);
+	check("liveness", read32(bar + LIVE), ~0x12345678u);
+	for (unsigned i = 0; i < sizeof(source); i++)
+		source[i] = (uint8_t)noise();
+	memset(target, 0xee, sizeof(target));
+	dma(DEVICE_BUFFER, (uint64_t)target, TO_RAM);
+	for (unsigned i = 0; i < sizeof(target); i++)
+		check("DMA without bus mastering", target[i], 0xee);
+	pci_write(bdf, 4, 6);
+	interrupts();
+	copy_through("DMA in RAM");
+	if (ram_end() > OUTSIDE)
+		bad("RAM up to %x: give less", ram_end());
+	dma(DEVICE_BUFFER, OUTSIDE, TO_RAM);
+	mdelay(100);			/* an IOMMU may count two faults at once as one */
+	dma(OUTSIDE, DEVICE_BUFFER, 0);
+	copy_through("DMA in RAM after DMA outside");
+	move(0xd0000000), move(0xfe900000), move(home);
+	pci_write(bdf, 4, 4);
+	check("decode off", read32(bar + IDENT), ~0u);
+	ok();
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The UART (PC16550D data sheet): FIFO and interrupts in loopback, then an echo of what is typed. */
+#include "lib/bare.h"
+
+enum { DATA = 0x3f8, IER, IIR, LCR, MCR, LSR, FCR = IIR, VECTOR = 42 };
+
+static uint32_t seen;
+
+static void expect_irq(const char *what)
+{
+	if (!irq_wait(VECTOR, ++seen))
+		bad("no interrupt: %s", what);
+}
+
+static void loopback(void)
+{
+	outb(MCR, 0x10), outb(FCR, 0x87);	/* trigger level 8 */
+	check("FIFOs are on", inb(IIR) & 0xc0, 0xc0);
+	check("nothing pending", inb(IIR) & 15, 1);
+	for (unsigned i = 0; i < 16; i++)
+		outb(DATA, (uint8_t)(0x40 + i));
+	check("16 bytes, no overrun", inb(LSR) & 3, 1);
+	outb(DATA, 0x50);
+	check("17 bytes, overrun", inb(LSR) & 3, 3);
+	check("overrun is reported once", inb(LSR) & 3, 1);
+	outb(IER, 1), expect_irq("received");
+	for (unsigned i = 0; i < 16; i++) {
+		check("reason", inb(IIR) & 15, i <= 8 ? 4 : 12);	/* level, then time-out */
+		check("in order", inb(DATA), 0x40 + i);
+	}
+	check("empty", inb(LSR) & 1, 0);
+	check("nothing pending any more", inb(IIR) & 15, 1);
+	outb(IER, 0), outb(IER, 2), expect_irq("transmitter empty");
+	check("reason", inb(IIR) & 15, 2);
+	check("answered by reading it", inb(IIR) & 15, 1);
+	outb(IER, 0), outb(MCR, 8), outb(FCR, 7);
+}
+
+void main(uint32_t info)
+{
+	static char line[8192];
+	unsigned n = 0;
+
+	(void)info;
+	irq_init();
+	ioapic_route(4, VECTOR, false);
+	loopback();
+	seen = irq_count[VECTOR - 32];
+	outb(FCR, 0xc1), outb(IER, 1);
+	say("type, and end with a newline");
+	while (!n || line[n - 1] != '\n') {
+		/* A new edge comes only after everything was taken. */
+		for (unsigned tries = 0; !irq_wait(VECTOR, seen + 1); tries++)
+			if (tries == 10)
+				bad("no more input after %d bytes", (uint64_t)n);
+		seen = irq_count[VECTOR - 32];
+		while (inb(LSR) & 1 && n < sizeof(line) - 1 && (!n || line[n - 1] != '\n'))
+			line[n++] = (char)inb(DATA);
+		if (n == sizeof(line) - 1)
+			bad("no newline in %d bytes", (uint64_t)n);
+	}
+	outb(IER, 0);
+	line[n - 1] = 0;
+	say("%s", line);
+	ok();
+}
