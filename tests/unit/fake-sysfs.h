@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A host's /sys/bus/pci as a tree of files in a temporary folder, for sysfs_set_root().
+ */
+#pragma once
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <base/types.h>
+
+static char tree[] = "/tmp/thru-sysfs-XXXXXX";
+
+static inline _printf_(1, 2) char *path_of(const char *fmt, ...)
+{
+	static char path[PATH_MAX];
+	va_list ap;
+	int n = snprintf(path, sizeof(path), "%s/", tree);
+
+	va_start(ap, fmt);
+	vsnprintf(path + n, sizeof(path) - (size_t)n, fmt, ap);
+	va_end(ap);
+	return path;
+}
+
+static inline void make_parents(char *path)
+{
+	for (char *slash = path + sizeof(tree); (slash = strchr(slash, '/')); slash++) {
+		*slash = 0;
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+}
+
+static inline void put(char *path, const char *text, size_t len)
+{
+	int fd;
+
+	make_parents(path);
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0644);
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+		abort();
+	close(fd);
+}
+
+static inline void put_text(const char *bdf, const char *name, const char *text)
+{
+	put(path_of("sys/bus/pci/devices/%s/%s", bdf, name), text, strlen(text));
+}
+
+static inline void put_link(const char *bdf, const char *name, const char *target)
+{
+	char *path = path_of("sys/bus/pci/devices/%s/%s", bdf, name);
+
+	make_parents(path);
+	unlink(path);
+	if (symlink(target, path))
+		abort();
+}
+
+static inline bool file_is(const char *path, const char *text)
+{
+	char got[256];
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, got, sizeof(got));
+
+	close(fd);
+	return n == (ssize_t)strlen(text) && !memcmp(got, text, (size_t)n);
+}
+
+static inline void put_function(const char *bdf, const char *driver, int group, uint8_t header)
+{
+	char config[64] = { 0 }, text[64];
+
+	config[0x0e] = (char)header;
+	put_text(bdf, "vendor", "0x8086\n");
+	put_text(bdf, "device", "0x10d3\n");
+	put_text(bdf, "class", "0x020000\n");
+	put_text(bdf, "driver_override", "(null)\n");
+	put_text(bdf, "reset_method", "flr bus pm\n");
+	put(path_of("sys/bus/pci/devices/%s/config", bdf), config, sizeof(config));
+	snprintf(text, sizeof(text), "../../../bus/pci/drivers/%s", driver);
+	if (*driver)
+		put_link(bdf, "driver", text);
+	snprintf(text, sizeof(text), "../../../kernel/iommu_groups/%d", group);
+	if (group >= 0) {
+		put_link(bdf, "iommu_group", text);
+		put(path_of("sys/kernel/iommu_groups/%d/devices/%s", group, bdf), "", 0);
+	}
+}
+
+static inline int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static inline void clear_tree(void)
+{
+	nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	mkdir(tree, 0755);
+}
