@@ -16,9 +16,9 @@
  * The life of a board, in order, on the main thread:
  *
  *   arch_layout -> arch_vm_type -> (VM created) -> (RAM) -> arch_irqchip_init -> (PCI root) ->
- *   arch_board_init -> (passed devices, BARs assigned) -> (vcpus created, each arch_vcpu_init) ->
- *   arch_irqchip_ready -> arch_boot_load -> arch_fw_write -> vcpus run, each arch_vcpu_exit ->
- *   (vcpus joined) -> arch_board_deinit
+ *   arch_board_init -> (vcpus created, each arch_vcpu_init) -> arch_irqchip_ready ->
+ *   (passed devices, whose irqfds want a finished irqchip; BARs assigned) -> arch_boot_load ->
+ *   arch_fw_write -> vcpus run, each arch_vcpu_exit -> (vcpus joined) -> arch_board_deinit
  *
  * A guest reboot takes the board down and builds another: nothing here has a reset.
  */

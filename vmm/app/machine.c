@@ -95,16 +95,16 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 		r = create_irqchip(m);
 	if (!r)
 		r = create_root(m);
-	explain_phase("passed functions: regions, interrupts, resets");
-	if (!r)
-		r = passthrough_add(pt, b);
-	if (!r)
-		r = pci_root_assign(&b->pci);
 	explain_phase("processors");
 	if (!r)
 		r = vcpu_set_init(&m->vcpus, b, config->cpus);
 	if (!r)
 		r = arch_irqchip_ready(b);
+	explain_phase("passed functions: regions, interrupts, resets");
+	if (!r)
+		r = passthrough_add(pt, b);
+	if (!r)
+		r = pci_root_assign(&b->pci);
 	explain_phase("the kernel, and the tables it reads");
 	if (!r)
 		r = arch_boot_load(b);
