@@ -77,12 +77,13 @@ guest() {
 	run "${words[@]}"
 }
 
-# guest_start COMMAND [OPTION...]: the same beside this script; $guest is its process.
+# guest_start COMMAND [OPTION...]: the same beside this script; $guest is its process, $input (a fifo that
+# this script holds open) what is typed on its console.
 # env: a script's background processes ignore SIGINT otherwise.
 guest_start() {
 	guest_words "$@"
 	: >"$tmp/out"
-	env --default-signal=INT "${words[@]}" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	env --default-signal=INT "${words[@]}" >"$tmp/out" 2>"$tmp/err" <"${input:-/dev/null}" &
 	guest=$!
 }
 
