@@ -50,7 +50,7 @@ static const struct field header_fields[] = {
 	/* Low byte: interrupt status and features. High byte: errors, cleared by writing 1. */
 	{ PCI_STATUS, 1, .read_only = ALL },
 	{ PCI_CLASS_REVISION, 4, .read_only = ALL },
-	/* One function of its own: not the host's multi-function bit (§7.5.1.1.9). */
+	/* The multi-function bit is the guest's own (§7.5.1.1.9, function.c), not the host's. */
 	{ PCI_HEADER_TYPE, 1, .keep = 0x7f, .zero = 0x80 },
 	/* A self test takes the device off the bus for two seconds without telling anybody. */
 	{ PCI_BIST, 1, .zero = ALL },

@@ -4,12 +4,10 @@
  * left reset. Also: which of its three kinds of interrupt is on, a guest's function level reset, and
  * what happens when the device does not answer any more.
  *
- * Resets. The bind has just reset the device (vfio_pci_core_enable()), so that creating a function
- * costs no second one; destroying one resets, so that the next guest, or this guest after a reboot,
- * finds it as new. Whether VFIO_DEVICE_RESET keeps interrupts and the command register alive depends
- * on method and kernel; so interrupts are off and bus mastering is off before, and set anew after.
- *
- * Left out: hot reset of devices that have no function reset, and the choice to refuse them.
+ * Resets. A function is made of a clean device and leaves a used one, quiet: whoever owns the
+ * devices resets them together (reset.c) when no function exists any more. Whether a reset keeps
+ * interrupts and the command register alive depends on method and kernel; so interrupts are off and
+ * bus mastering is off before, and set anew after.
  *
  * Main thread, or under the loop's lock.
  */
@@ -26,7 +24,7 @@ void vfio_function_lost(struct vfio_function *fn, const char *why)
 {
 	if (fn->lost)
 		return;
-	fn->lost = true;
+	fn->lost = fn->dev->gone = true;
 	fail(STATUS_DEVICE_LOST, EIO, "%s: the device does not answer any more: %s", fn->dev->name,
 	     why);
 	loop_post(fn->loop, VM_EVENT_DEVICE_LOST, 0);
@@ -92,28 +90,22 @@ void vfio_function_irqs(struct vfio_function *fn)
 
 /* Reset. */
 
-static int reset(struct vfio_function *fn)
+static void quiet(struct vfio_function *fn)
 {
-	int r;
-
 	irqs_off(fn);
-	/* VFIO restores the command register after the reset: no bus mastering with it. */
+	/* VFIO restores the command register after a reset: no bus mastering with it. */
 	vfio_config_set_command(fn, 0);
-	r = fn->can_reset && !fn->lost ? vfio_device_reset(fn->dev) : 0;
-	if (r == -ENOTTY)
-		r = fail(STATUS_HOST, ENOTTY, "%s: its reset works no more", fn->dev->name);
-	return r;
 }
 
 void vfio_function_guest_reset(struct vfio_function *fn)
 {
-	if (reset(fn))
+	quiet(fn);
+	if (vfio_reset_alone(fn->dev))
 		vfio_function_trouble(fn, "reset");
 	memcpy(fn->pci.config, fn->initial, sizeof(fn->pci.config));
 	vfio_msix_reset(fn);
 	fn->pci.asleep = false;
 	pci_function_refresh(&fn->pci);
-	fn->dev->clean = false;
 	vfio_function_irqs(fn);
 }
 
@@ -139,25 +131,18 @@ static int device_init(struct vfio_function *fn)
 				     &no_mmaps);
 	if (r)
 		return r;
-	fn->can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
 	fn->config_at = config.offset;
 	fn->config_size = (unsigned)MIN(config.size, (uint64_t)PCI_CONFIG_SIZE) & ~3u;
 	if (fn->config_size < PCI_STD_HEADER_SIZEOF)
 		return fail(STATUS_HOST, EIO, "%s: it has no configuration space", fn->dev->name);
-	if (!fn->can_reset)
-		log_warn("%s: the host has no way to reset it; what one guest left in it, the next "
-			 "finds",
-			 fn->dev->name);
-	if (fn->can_reset && !fn->dev->clean)
-		r = reset(fn);
-	fn->dev->clean = false;
+	fn->dev->state = VFIO_DEVICE_USED;
 	/* Whatever the host left there; the guest's own view starts at 0. */
 	fn->device_command = 0xffff;
 	vfio_config_set_command(fn, 0);
 	return r;
 }
 
-static int init(struct vfio_function *fn, unsigned devfn)
+static int init(struct vfio_function *fn, const struct vfio_function_config *config)
 {
 	int r = device_init(fn);
 
@@ -170,8 +155,10 @@ static int init(struct vfio_function *fn, unsigned devfn)
 	if (r)
 		return r;
 	fn->pci.config[PCI_INTERRUPT_PIN] = fn->intx.pin;
+	if (config->multifunction)
+		fn->pci.config[PCI_HEADER_TYPE] |= PCI_HEADER_TYPE_MFD;
 	memcpy(fn->initial, fn->pci.config, sizeof(fn->initial));
-	r = pci_root_add(fn->root, &fn->pci, devfn);
+	r = pci_root_add(fn->root, &fn->pci, config->devfn);
 	if (!r)
 		vfio_function_irqs(fn);
 	return r;
@@ -192,7 +179,7 @@ int vfio_function_create(const struct vfio_function_config *config, struct vfio_
 	fn->irq = config->irq;
 	fn->loop = config->loop;
 	fn->intx.fd = fn->intx.unmask_fd = -1;
-	r = init(fn, config->devfn);
+	r = init(fn, config);
 	if (r) {
 		vfio_function_destroy(fn);
 		return r;
@@ -203,17 +190,12 @@ int vfio_function_create(const struct vfio_function_config *config, struct vfio_
 
 void vfio_function_destroy(struct vfio_function *fn)
 {
-	int r;
-
 	if (!fn)
 		return;
 	fn->ending = true;
 	pci_root_remove(fn->root, &fn->pci);
-	irqs_off(fn);
+	quiet(fn);
 	vfio_bars_deinit(fn);
-	r = reset(fn);
-	if (r && r != -EAGAIN)
-		log_warn("%s: could not be reset after use", fn->dev->name);
 	vfio_msix_deinit(fn);
 	free(fn);
 }

@@ -2,7 +2,8 @@
 /*
  * A passed function's parts, between the files of this folder:
  *
- *   function.c  its life, its resets, which kind of interrupt is on, a lost device
+ *   function.c  its life, which kind of interrupt is on, a lost device
+ *   reset.c     the ladder of resets
  *   config.c    configuration space by table
  *   bar.c       BARs as memory slots and trapped spans
  *   intx.c msi.c msix.c   the three kinds of interrupt
@@ -80,7 +81,6 @@ struct vfio_function {
 	struct memory *memory;
 	struct irq_router *irq;
 	struct loop *loop;
-	bool can_reset;
 	bool lost;   /* the device does not answer: nothing more is asked of it */
 	bool ending; /* being taken down: why is recorded already, if there was a reason */
 	enum vfio_irq_mode irq_mode;
@@ -118,6 +118,9 @@ void vfio_function_irqs(struct vfio_function *fn);
 
 /* The guest wrote a function level reset bit (PCIe 6.0 §6.6.2). */
 void vfio_function_guest_reset(struct vfio_function *fn);
+
+/* reset.c: by a way that hits no other function of this VM. Interrupts and DMA are off. */
+int vfio_reset_alone(struct vfio_device *dev) _must_check_;
 
 /* config.c */
 int vfio_config_init(struct vfio_function *fn) _must_check_;

@@ -23,17 +23,26 @@ struct vfio_function_config {
 	struct memory *memory;
 	struct irq_router *irq;
 	struct loop *loop;
-	unsigned devfn; /* where the guest sees it */
+	unsigned devfn;     /* where the guest sees it */
+	bool multifunction; /* there are others with this device number */
 };
 
 /*
- * Read the device's regions, interrupts and configuration space, reset it, and put the function on
- * the root. -errno with the reason recorded, nothing left behind.
+ * Reset all that are not clean, each by the first way that it has: function, hot (slot or bus), or
+ * power-management reset. All are bound to one iommufd and no function exists on any. -errno with
+ * the reason recorded when one has no way: it names what is in the way, and what to do. -EAGAIN
+ * (not recorded): the host holds the device, to take it back or to reset it.
+ */
+int vfio_reset_all(struct vfio_device *devs, unsigned n) _must_check_;
+
+/*
+ * Read the device's regions, interrupts and configuration space and put the function on the root.
+ * The device is clean. -errno with the reason recorded, nothing left behind.
  */
 int vfio_function_create(const struct vfio_function_config *config,
 			 struct vfio_function **ret) _must_check_;
 
-/* Off the root, interrupts off, BARs unmapped, device reset. NULL is harmless. */
+/* Off the root, interrupts off, DMA off, BARs unmapped; a reset is due. NULL is harmless. */
 void vfio_function_destroy(struct vfio_function *fn);
 
 /*

@@ -9,6 +9,13 @@
 #include <base/types.h>
 #include <linux/vfio.h>
 
+/* How much of its last user a device may still hold. */
+enum vfio_device_state {
+	VFIO_DEVICE_USED,  /* anything */
+	VFIO_DEVICE_BOUND, /* nothing, if it has a reset of its own: the bind has just used it */
+	VFIO_DEVICE_CLEAN, /* nothing */
+};
+
 /* A bound device: what every call below needs. fd -1 means none. */
 struct vfio_device {
 	char name[32];  /* "0000:00:02.0", or the path or number it was given by */
@@ -16,8 +23,13 @@ struct vfio_device {
 	uint32_t devid; /* iommufd object, from the bind */
 	bool bound;
 	bool attached;
-	bool clean; /* reset (the bind does) and not used since: needs no reset before use */
+	enum vfio_device_state state;
+	bool no_reset; /* never reset: the operator answers for what it holds */
+	bool gone;     /* it does not answer any more */
 };
+
+/* Whether the cdev is bound to an iommufd already, by whoever opened it. */
+bool vfio_device_is_bound(const struct vfio_device *dev);
 
 /*
  * VFIO_DEVICE_BIND_IOMMUFD (resets the device), VFIO_DEVICE_ATTACH_IOMMUFD_PT,
@@ -67,8 +79,21 @@ int vfio_irq_set_unmask_fd(const struct vfio_device *dev, unsigned index, int fd
 int vfio_irq_disable(const struct vfio_device *dev, unsigned index);
 
 /*
- * VFIO_DEVICE_RESET: the function's own reset; sets `clean`. -ENOTTY (not recorded) when it has
- * none: vfio_device_info.flags lacks VFIO_DEVICE_FLAGS_RESET then. -EAGAIN (not recorded) when the
- * host is taking it away.
+ * VFIO_DEVICE_RESET: the function's own reset. -ENOTTY (not recorded) when it has none:
+ * vfio_device_info.flags lacks VFIO_DEVICE_FLAGS_RESET then.
  */
 int vfio_device_reset(struct vfio_device *dev);
+
+/*
+ * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: every function that a reset of the slot or bus would hit, with
+ * its iommufd object and whether it is ours; malloc'ed, free(3) it. -ENODEV (not recorded) when
+ * neither can be reset.
+ */
+int vfio_hot_reset_info(const struct vfio_device *dev,
+			struct vfio_pci_hot_reset_info **ret) _must_check_;
+
+/*
+ * VFIO_DEVICE_PCI_HOT_RESET, by the right of the iommufd. All that it hits must be ours and idle.
+ * -errno is returned and nothing recorded: there may be another way.
+ */
+int vfio_hot_reset(const struct vfio_device *dev) _must_check_;

@@ -344,6 +344,36 @@ int vfio_device_reset(struct vfio_device *dev)
 		if (fake.irqs[i].on)
 			wrong(-EINVAL, "reset with interrupts on");
 	fake.resets++;
-	dev->clean = true;
 	return 0;
+}
+
+int vfio_hot_reset_info(const struct vfio_device *dev, struct vfio_pci_hot_reset_info **ret)
+{
+	struct vfio_pci_hot_reset_info *info;
+
+	(void)dev;
+	if (!fake.n_bus)
+		return -ENODEV;
+	info = calloc(1, sizeof(*info) + sizeof(fake.bus));
+	if (!info)
+		return -ENOMEM;
+	info->flags = VFIO_PCI_HOT_RESET_FLAG_DEV_ID | VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
+	info->count = fake.n_bus;
+	for (unsigned i = 0; i < fake.n_bus; i++) {
+		info->devices[i] = fake.bus[i];
+		if (fake.bus[i].devid == (uint32_t)VFIO_PCI_DEVID_NOT_OWNED)
+			info->flags &= ~(uint32_t)VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
+	}
+	*ret = info;
+	return 0;
+}
+
+int vfio_hot_reset(const struct vfio_device *dev)
+{
+	(void)dev;
+	for (unsigned i = 0; i < fake.n_bus; i++)
+		if (fake.bus[i].devid == (uint32_t)VFIO_PCI_DEVID_NOT_OWNED)
+			return wrong(-EINVAL, "hot reset of a function that is not ours");
+	fake.hot_resets++;
+	return fake.hot_error;
 }

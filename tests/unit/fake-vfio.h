@@ -42,7 +42,10 @@ struct fake_vfio {
 	bool has_reset;
 	bool gone;          /* answers nothing any more */
 	unsigned irq_limit; /* vectors that the host has at most */
-	unsigned resets, mmaps, munmaps;
+	unsigned resets, hot_resets, mmaps, munmaps;
+	struct vfio_pci_dependent_device bus[4]; /* what a hot reset hits */
+	unsigned n_bus;                          /* 0: there is none */
+	int hot_error;                           /* what a hot reset answers */
 	unsigned config_reads, config_writes;
 	uint64_t mmap_align; /* of the last one */
 	unsigned wrongs;

@@ -2,6 +2,8 @@
 /* The command line: every value that it takes, and every refusal with the option's name in it. */
 #include "vmm/app/options.h"
 
+#include "vmm/app/hostsafe.h"
+
 #include <errno.h>
 #include <unistd.h>
 
@@ -48,9 +50,9 @@ static void everything(void)
 	CHECK_EQ(o.cpus, 4);
 	CHECK_EQ(o.mem, GIB(3));
 	CHECK_EQ(o.n_vfio, 2);
-	CHECK_EQ(o.vfio[0].device, 2);
-	CHECK_EQ(o.vfio[1].bus, 1);
-	CHECK_EQ(o.vfio[1].function, 1);
+	CHECK_EQ(o.vfio[0].bdf.device, 2);
+	CHECK_EQ(o.vfio[1].bdf.bus, 1);
+	CHECK_EQ(o.vfio[1].bdf.function, 1);
 	CHECK_EQ(o.serial, SERIAL_FILE);
 	CHECK(!strcmp(o.serial_path, "/x/log"));
 	CHECK(o.restart);
@@ -59,6 +61,28 @@ static void everything(void)
 	CHECK_EQ(o.serial, SERIAL_NONE);
 	CHECK(!parse("--kernel|k|--cmdline|--quiet")); /* a value may look like an option */
 	CHECK(!strcmp(o.cmdline, "--quiet"));
+}
+
+static void device_values(void)
+{
+	CHECK(!parse("--kernel|k|--vfio|00:02.0|--vfio|/dev/vfio/devices/vfio3,name=a.b-1|--vfio|"
+		     "fd=17,addr=1f.0,reset=none|--vfio|00:03.0,addr=1F.7,reset=auto|--iommufd|"
+		     "fd=9|--allow|acs-override|--allow=unsafe-interrupts"));
+	CHECK_EQ(o.n_vfio, 4);
+	CHECK_EQ(o.vfio[0].by, DEVICE_BY_BDF);
+	CHECK_EQ(o.vfio[0].devfn, 0);
+	CHECK_EQ(o.vfio[0].reset, DEVICE_RESET_AUTO);
+	CHECK_EQ(o.vfio[0].name[0], 0);
+	CHECK_EQ(o.vfio[1].by, DEVICE_BY_PATH);
+	CHECK(!strcmp(o.vfio[1].path, "/dev/vfio/devices/vfio3"));
+	CHECK(!strcmp(o.vfio[1].name, "a.b-1"));
+	CHECK_EQ(o.vfio[2].by, DEVICE_BY_FD);
+	CHECK_EQ(o.vfio[2].fd, 17);
+	CHECK_EQ(o.vfio[2].devfn, 0xf8);
+	CHECK_EQ(o.vfio[2].reset, DEVICE_RESET_NONE);
+	CHECK_EQ(o.vfio[3].devfn, 0xff);
+	CHECK_EQ(o.iommufd, 9);
+	CHECK_EQ(o.allow, HOSTSAFE_ACS_OVERRIDE | HOSTSAFE_UNSAFE_INTERRUPTS);
 }
 
 static void sizes(void)
@@ -110,6 +134,28 @@ static void refusals(void)
 		{ "--kernel|k|--vfio|eth0", "--vfio eth0: not a PCI address" },
 		{ "--kernel|k|--vfio|00:02.0|--vfio|0000:00:02.0",
 		  "--vfio 0000:00:02.0: given twice" },
+		{ "--kernel|k|--vfio|fd=", "--vfio fd=: not a file descriptor" },
+		{ "--kernel|k|--vfio|fd=-1", "not a file descriptor; give fd=NUMBER" },
+		{ "--kernel|k|--vfio|fd=3,fd=4", "--vfio fd=3,fd=4: fd: no such key" },
+		{ "--kernel|k|--vfio|fd=3|--vfio=fd=3", "given twice" },
+		{ "--kernel|k|--vfio|00:02.0,", ": no such key; see thru run --help" },
+		{ "--kernel|k|--vfio|00:02.0,nam=x", "nam: no such key; did you mean name?" },
+		{ "--kernel|k|--vfio|00:02.0,name", "name: its value is missing" },
+		{ "--kernel|k|--vfio|00:02.0,name=", "name=: not a name" },
+		{ "--kernel|k|--vfio|00:02.0,name=a b", "name=a b: not a name" },
+		{ "--kernel|k|--vfio|00:02.0,name=a,name=b", "name: given twice" },
+		{ "--kernel|k|--vfio|00:02.0,name=a|--vfio|00:03.0,name=a", "has that name" },
+		{ "--kernel|k|--vfio|00:02.0,addr=00.1", "host bridge is there" },
+		{ "--kernel|k|--vfio|00:02.0,addr=20.0", "addr=20.0: not a place" },
+		{ "--kernel|k|--vfio|00:02.0,addr=02.8", "addr=02.8: not a place" },
+		{ "--kernel|k|--vfio|00:02.0,addr=2", "addr=2: not a place" },
+		{ "--kernel|k|--vfio|00:02.0,addr=02.00", "addr=02.00: not a place" },
+		{ "--kernel|k|--vfio|00:02.0,addr=05.0|--vfio|00:03.0,addr=05.0",
+		  "has that place" },
+		{ "--kernel|k|--vfio|00:02.0,addr=05.1", "give another device addr=05.0" },
+		{ "--kernel|k|--vfio|00:02.0,reset=maybe", "reset=maybe: not known; give auto" },
+		{ "--kernel|k|--iommufd|5", "--iommufd 5: not known; give fd=NUMBER" },
+		{ "--kernel|k|--allow|all", "--allow all: not known" },
 		{ "--kernel|k|--serial|tty", "--serial tty: not known" },
 		{ "--kernel|k|--serial|file:", "--serial file:: not known" },
 		{ "--kernel|k|--on-reboot|die", "--on-reboot die: not known" },
@@ -198,7 +244,8 @@ static void help(void)
 {
 	static const char *const wanted[] = { "--kernel FILE",    "--initrd FILE",
 					      "--cmdline STRING", "--cpus N",
-					      "--mem SIZE",       "--vfio BDF",
+					      "--mem SIZE",       "--vfio DEVICE",
+					      "--iommufd fd=N",   "--allow WHAT",
 					      "--serial WHERE",   "--on-reboot ACTION" };
 	char *text = NULL;
 	size_t size;
@@ -224,7 +271,9 @@ static void help(void)
 }
 
 static const struct test tests[] = {
-	TEST(defaults), TEST(everything), TEST(sizes),   TEST(refusals), TEST(too_many_devices),
-	TEST(devices),  TEST(bdfs),       TEST(nearest), TEST(help),
+	TEST(defaults), TEST(everything), TEST(device_values),
+	TEST(sizes),    TEST(refusals),   TEST(too_many_devices),
+	TEST(devices),  TEST(bdfs),       TEST(nearest),
+	TEST(help),
 };
 TEST_MAIN(tests)

@@ -35,6 +35,7 @@ static struct loop loop;
 static struct vfio_device dev;
 static struct vfio_function *fn;
 static unsigned page;
+static bool siblings;
 
 static void board(void)
 {
@@ -56,7 +57,10 @@ static void board(void)
 	    irq_router_init(&irq, -1, 24) || loop_init(&loop))
 		abort();
 	page = (unsigned)sysconf(_SC_PAGESIZE);
-	dev = (struct vfio_device){ .name = "0000:01:00.0", .fd = -1, .clean = true };
+	siblings = false;
+	dev = (struct vfio_device){
+		.name = "0000:01:00.0", .fd = -1, .devid = 5, .state = VFIO_DEVICE_CLEAN
+	};
 	fn = NULL;
 }
 
@@ -76,6 +80,7 @@ static int start(void)
 		.irq = &irq,
 		.loop = &loop,
 		.devfn = PCI_DEVFN(2, 0),
+		.multifunction = siblings,
 	};
 	int r = vfio_function_create(&config, &fn);
 
@@ -210,6 +215,17 @@ static void header(void)
 	set(AT + BAR(1), 4, 0xffffffff);
 	CHECK_EQ(get(AT + BAR(1), 4), 0);
 	CHECK_EQ(load_le32(fake.config + BAR(0)), 0xa0000000);
+	STOP();
+}
+
+static void multifunction(void)
+{
+	setup();
+	siblings = true;
+	CHECK_EQ(start(), 0);
+	CHECK_EQ(get(AT + PCI_HEADER_TYPE, 1), PCI_HEADER_TYPE_MFD);
+	set(AT + PCI_HEADER_TYPE, 1, 0);
+	CHECK_EQ(get(AT + PCI_HEADER_TYPE, 1), PCI_HEADER_TYPE_MFD);
 	STOP();
 }
 
@@ -939,30 +955,115 @@ static void no_pin(void)
 
 /* Resets, loss */
 
-static void resets(void)
+static void used_and_quiet(void)
 {
 	setup();
 	fake_bar(0, 0, page * 4, true);
 	CHECK_EQ(start(), 0);
-	CHECK_EQ(fake.resets, 0); /* the bind has done it */
+	CHECK_EQ(dev.state, VFIO_DEVICE_USED);
 	set(AT + PCI_COMMAND, 2, ON);
 	vfio_function_destroy(fn);
-	CHECK_EQ(fake.resets, 1);
-	CHECK(dev.clean);
-	CHECK_EQ(start(), 0); /* the guest rebooted */
-	CHECK_EQ(fake.resets, 1);
 	CHECK_EQ(load_le16(fake.config + PCI_COMMAND), 0);
-	vfio_function_destroy(fn);
-	fn = NULL;
-	dev.clean = false; /* somebody else had it */
-	CHECK_EQ(start(), 0);
-	CHECK_EQ(fake.resets, 3);
+	CHECK_EQ(dev.state, VFIO_DEVICE_USED);
+	CHECK_EQ(start(), 0); /* the guest rebooted */
+	CHECK_EQ(load_le16(fake.config + PCI_COMMAND), 0);
 	STOP();
+}
+
+static void add_pm(bool soft_reset)
+{
+	fake_cap(0x40, PCI_CAP_ID_PM);
+	store_le16(fake.config + 0x44, soft_reset ? 0 : PCI_PM_CTRL_NO_SOFT_RESET);
+}
+
+/* What a device has, what became of it before, and what must be done. */
+static void reset_ladder(void)
+{
+	enum { FLR = 1, PM = 2, KERNEL = 4, BUS = 8, BUS_FAILS = 16 };
+	static const struct {
+		unsigned has;
+		enum vfio_device_state state;
+		unsigned resets, hot_resets;
+		int r;
+	} cases[] = {
+		/* The bind's own reset is enough, unless only power is taken away. */
+		{ FLR | PM | KERNEL | BUS, VFIO_DEVICE_BOUND, 0, 0, 0 },
+		{ FLR | PM | KERNEL | BUS, VFIO_DEVICE_USED, 1, 0, 0 },
+		{ KERNEL, VFIO_DEVICE_USED, 1, 0, 0 }, /* of a kind that only the kernel knows */
+		{ PM | KERNEL | BUS, VFIO_DEVICE_BOUND, 0, 1, 0 },
+		{ PM | KERNEL | BUS, VFIO_DEVICE_USED, 0, 1, 0 },
+		{ PM | KERNEL, VFIO_DEVICE_BOUND, 0, 0, 0 },
+		{ PM | KERNEL, VFIO_DEVICE_USED, 1, 0, 0 },
+		{ PM | KERNEL | BUS | BUS_FAILS, VFIO_DEVICE_USED, 1, 1, 0 },
+		{ BUS, VFIO_DEVICE_BOUND, 0, 1, 0 },
+		{ BUS | BUS_FAILS, VFIO_DEVICE_BOUND, 0, 1, -ENOTTY },
+		{ 0, VFIO_DEVICE_BOUND, 0, 0, -ENOTTY },
+		{ 0, VFIO_DEVICE_CLEAN, 0, 0, 0 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		unsigned has = cases[i].has;
+
+		setup();
+		store_le16(fake.config + PCI_COMMAND, 0);
+		if (has & FLR)
+			fake_express(0x70, true);
+		add_pm(has & PM);
+		fake.has_reset = has & KERNEL;
+		fake.n_bus = has & BUS ? 1 : 0;
+		fake.bus[0].devid = dev.devid;
+		fake.hot_error = has & BUS_FAILS ? -EIO : 0;
+		dev.state = cases[i].state;
+		CHECK_EQ(vfio_reset_all(&dev, 1), cases[i].r);
+		CHECK_EQ(fake.resets, cases[i].resets);
+		CHECK_EQ(fake.hot_resets, cases[i].hot_resets);
+		CHECK_EQ(dev.state, cases[i].r ? cases[i].state : VFIO_DEVICE_CLEAN);
+		if (cases[i].r)
+			CHECK_ERROR("0000:01:00.0: cannot be reset: it has no reset of its own");
+		CHECK_EQ(*error_message(), 0);
+		stop();
+	}
+}
+
+static void reset_of_a_bus(void)
+{
+	struct vfio_device devs[3] = { { .name = "a", .devid = 5 },
+				       { .name = "b", .devid = 6 },
+				       { .name = "c", .devid = 7, .no_reset = true } };
+
 	setup();
+	store_le16(fake.config + PCI_COMMAND, 0);
 	fake.has_reset = false;
-	dev.clean = false;
-	CHECK_EQ(start(), 0);
-	STOP();
+	fake.n_bus = 3;
+	fake.bus[0].devid = 5;
+	fake.bus[1].devid = 6;
+	fake.bus[2] = (struct vfio_pci_dependent_device){ .devid = VFIO_PCI_DEVID_OWNED };
+	/* One reset serves all that it hits; who was told off is left alone. */
+	CHECK_EQ(vfio_reset_all(devs, 3), 0);
+	CHECK_EQ(fake.hot_resets, 1);
+	CHECK_EQ(devs[1].state, VFIO_DEVICE_CLEAN);
+	CHECK_EQ(devs[2].state, VFIO_DEVICE_USED);
+	/* Not while another of the same guest is in use. */
+	CHECK_EQ(vfio_reset_alone(&devs[0]), -EBUSY);
+	CHECK_ERROR("a: cannot be reset");
+	CHECK_EQ(fake.hot_resets, 1);
+	fake.bus[1].devid = VFIO_PCI_DEVID_OWNED;
+	CHECK_EQ(vfio_reset_alone(&devs[0]), 0);
+	CHECK_EQ(fake.hot_resets, 2);
+	/* What is in the way is named. */
+	fake.bus[2] = (struct vfio_pci_dependent_device){
+		.devid = VFIO_PCI_DEVID_NOT_OWNED, .segment = 1, .bus = 0x41, .devfn = 0x19
+	};
+	devs[0].state = VFIO_DEVICE_USED;
+	CHECK_EQ(vfio_reset_all(devs, 1), -EBUSY);
+	CHECK_ERROR("would hit 0001:41:03.1; give the guest that one, too");
+	CHECK_EQ(fake.hot_resets, 2);
+	CHECK_EQ(fake.wrongs, 0);
+	/* A device that is gone is not asked. */
+	devs[0].gone = true;
+	CHECK_EQ(vfio_reset_all(devs, 1), 0);
+	CHECK_EQ(vfio_reset_alone(&devs[0]), 0);
+	stop();
 }
 
 static void guest_reset(void)
@@ -1127,6 +1228,7 @@ static void random_guest(void)
 
 static const struct test tests[] = {
 	TEST(header),
+	TEST(multifunction),
 	TEST(command),
 	TEST(capability_chain),
 	TEST(capability_loop),
@@ -1155,7 +1257,9 @@ static const struct test tests[] = {
 	TEST(msi_narrow),
 	TEST(kinds_change),
 	TEST(no_pin),
-	TEST(resets),
+	TEST(used_and_quiet),
+	TEST(reset_ladder),
+	TEST(reset_of_a_bus),
 	TEST(guest_reset),
 	TEST(vanishes),
 	TEST(host_wants_it_back),

@@ -5,6 +5,8 @@
  */
 #include "options.h"
 
+#include "hostsafe.h"
+
 #include <base/error.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -127,7 +129,44 @@ static int add_bdf(const char *option, const char *value, struct bdf *list, unsi
 
 static int set_vfio(struct run_options *o, const char *value)
 {
-	return add_bdf("--vfio ", value, o->vfio, OPTIONS_VFIO_MAX, &o->n_vfio);
+	struct device_option *device = &o->vfio[o->n_vfio];
+
+	if (o->n_vfio == OPTIONS_VFIO_MAX)
+		return usage("--vfio %s: more than %u functions; leave some out", value,
+			     OPTIONS_VFIO_MAX);
+	if (device_option_parse(value, device))
+		return -EINVAL;
+	for (unsigned i = 0; i < o->n_vfio; i++) {
+		if (device_option_same(&o->vfio[i], device))
+			return usage("--vfio %s: given twice; give each function once", value);
+		if (device->devfn && o->vfio[i].devfn == device->devfn)
+			return usage("--vfio %s: another device has that place; give another addr",
+				     value);
+		if (*device->name && !strcmp(o->vfio[i].name, device->name))
+			return usage("--vfio %s: another device has that name; give another",
+				     value);
+	}
+	o->n_vfio++;
+	return 0;
+}
+
+static int set_iommufd(struct run_options *o, const char *value)
+{
+	if (strncmp(value, "fd=", 3) || !device_option_fd(value + 3, &o->iommufd))
+		return usage("--iommufd %s: not known; give fd=NUMBER", value);
+	return 0;
+}
+
+static int set_allow(struct run_options *o, const char *value)
+{
+	if (!strcmp(value, "unsafe-interrupts"))
+		o->allow |= HOSTSAFE_UNSAFE_INTERRUPTS;
+	else if (!strcmp(value, "acs-override"))
+		o->allow |= HOSTSAFE_ACS_OVERRIDE;
+	else
+		return usage("--allow %s: not known; give unsafe-interrupts or acs-override",
+			     value);
+	return 0;
 }
 
 static int set_serial(struct run_options *o, const char *value)
@@ -168,9 +207,15 @@ static const struct option run_table[] = {
 	{ "--cpus", "N", false, set_cpus, "virtual processors [1]" },
 	{ "--mem", "SIZE", false, set_mem,
 	  "guest RAM, a multiple of 1 MiB; with K, M, G or T [512M]" },
-	{ "--vfio", "BDF", true, set_vfio,
-	  "give the guest this PCI function, as in 0000:01:00.0;\n"
+	{ "--vfio", "DEVICE", true, set_vfio,
+	  "give the guest a PCI function: its address, as in\n"
+	  "0000:01:00.0, /dev/vfio/devices/vfioN, or fd=N; then\n"
+	  "[,name=NAME][,addr=DD.F][,reset=auto|none]\n"
 	  "once for each function; see thru devices, thru bind" },
+	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu; see thru open" },
+	{ "--allow", "WHAT", true, set_allow,
+	  "run although the host does not keep devices apart:\n"
+	  "unsafe-interrupts or acs-override" },
 	{ "--serial", "WHERE", false, set_serial,
 	  "console: stdio, file:PATH or none [stdio]; in a\n"
 	  "terminal Ctrl-A x ends the guest, Ctrl-A h helps" },
@@ -299,11 +344,29 @@ static bool is_option(const char *word)
 	return word[0] == '-' && word[1];
 }
 
+/* A guest looks for functions 1 to 7 only where there is a function 0 (PCIe 6.0 §7.5.1.1.9). */
+static int check_addresses(const struct run_options *o)
+{
+	for (unsigned i = 0; i < o->n_vfio; i++) {
+		unsigned devfn = o->vfio[i].devfn;
+		bool found = !(devfn & 7);
+
+		for (unsigned k = 0; k < o->n_vfio && !found; k++)
+			found = o->vfio[k].devfn == (devfn & ~7u);
+		if (!found)
+			return usage("--vfio: addr=%02x.%x: the guest finds no function without a "
+				     "function 0 beside it; give another device addr=%02x.0",
+				     devfn >> 3, devfn & 7, devfn >> 3);
+	}
+	return 0;
+}
+
 int options_parse_run(int argc, char **argv, struct run_options *ret)
 {
 	struct run_options o = { .cmdline = OPTIONS_CMDLINE_DEFAULT,
 				 .cpus = 1,
-				 .mem = OPTIONS_MEM_DEFAULT };
+				 .mem = OPTIONS_MEM_DEFAULT,
+				 .iommufd = -1 };
 	bool seen[ARRAY_SIZE(run_table)] = { false };
 	const struct option *option;
 	const char *value;
@@ -328,8 +391,10 @@ int options_parse_run(int argc, char **argv, struct run_options *ret)
 	}
 	if (!o.kernel)
 		return usage("--kernel is missing; give --kernel FILE, a bzImage or vmlinux");
-	*ret = o;
-	return 0;
+	r = check_addresses(&o);
+	if (!r)
+		*ret = o;
+	return r;
 }
 
 int options_parse_devices(int argc, char **argv, bool *ret_json)

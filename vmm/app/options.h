@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "device_option.h"
+
 #include <base/types.h>
 #include <host/sysfs.h>
 #include <stdio.h>
@@ -23,8 +25,10 @@ struct run_options {
 	const char *cmdline; /* never NULL */
 	unsigned cpus;
 	uint64_t mem; /* bytes, a multiple of 1 MiB */
-	struct bdf vfio[OPTIONS_VFIO_MAX];
+	struct device_option vfio[OPTIONS_VFIO_MAX];
 	unsigned n_vfio;
+	int iommufd;    /* given by --iommufd; -1: open /dev/iommu */
+	unsigned allow; /* HOSTSAFE_* that --allow named */
 	enum serial_kind serial;
 	const char *serial_path; /* SERIAL_FILE only */
 	bool restart;            /* --on-reboot restart */

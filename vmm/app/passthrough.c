@@ -7,53 +7,162 @@
 #include "passthrough.h"
 
 #include "hostfn.h"
+#include "hostsafe.h"
 
 #include <base/error.h>
 #include <base/fd.h>
+#include <base/log.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <host/iommufd.h>
 #include <host/kvm.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define FIRST_DEVICE 2 /* the guest sees the first one at 00:02.0, and so on in order */
 
-static int open_one(struct passthrough *pt, struct bdf bdf)
+static int open_bdf(struct vfio_device *dev, struct bdf bdf)
 {
-	struct vfio_device *dev = &pt->devices[pt->n];
 	struct host_function fn;
 	char why[512];
-	int r;
+	int r = sysfs_function(bdf, &fn);
 
-	r = sysfs_function(bdf, &fn);
-	if (r)
-		return r;
-	r = hostfn_ready(&fn, why, sizeof(why));
-	*dev = (struct vfio_device){ .fd = -1 };
-	bdf_format(bdf, dev->name);
-	if (r)
-		return fail(STATUS_HOST, -r, "%s %s", dev->name, why);
-	r = sysfs_cdev_open(&fn, &dev->fd);
-	if (!r)
-		pt->n++;
+	if (!r && hostfn_ready(&fn, why, sizeof(why)))
+		r = fail(STATUS_HOST, ENODEV, "%s %s", dev->name, why);
+	return r ? r : sysfs_cdev_open(&fn, &dev->fd);
+}
+
+/* Its address for messages, where sysfs tells; else what it was called by. */
+static void name_by_number(struct vfio_device *dev, const struct stat *st, const char *other)
+{
+	struct bdf bdf;
+
+	if (sysfs_cdev_function(major(st->st_rdev), minor(st->st_rdev), &bdf))
+		bdf_format(bdf, dev->name);
+	else
+		snprintf(dev->name, sizeof(dev->name), "%.31s", other);
+}
+
+static int open_path(struct vfio_device *dev, const char *path)
+{
+	const char *last = strrchr(path, '/') + 1;
+	struct stat st;
+
+	dev->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (dev->fd < 0 || fstat(dev->fd, &st) < 0)
+		return fail(STATUS_HOST, errno, "%s: %s; see thru devices for what is there", path,
+			    strerror(errno));
+	name_by_number(dev, &st, last);
+	return 0;
+}
+
+static int open_fd(struct vfio_device *dev, int fd, bool has_iommufd)
+{
+	struct stat st;
+	char text[16];
+
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
+		return fail(STATUS_HOST, EBADF,
+			    "--vfio fd=%d: not an open VFIO device; open one and hand it down, see "
+			    "thru open",
+			    fd);
+	dev->fd = fd;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	snprintf(text, sizeof(text), "fd %d", fd);
+	name_by_number(dev, &st, text);
+	dev->bound = vfio_device_is_bound(dev);
+	if (dev->bound && !has_iommufd)
+		return fail(STATUS_HOST, EINVAL,
+			    "%s: fd %d is bound to an iommufd already; hand that down as well: "
+			    "--iommufd fd=N",
+			    dev->name, fd);
+	return 0;
+}
+
+static int open_one(struct passthrough *pt, const struct device_option *option)
+{
+	struct vfio_device *dev = &pt->devices[pt->n];
+	int r = 0;
+
+	*dev = (struct vfio_device){ .fd = -1, .no_reset = option->reset == DEVICE_RESET_NONE };
+	bdf_format(option->bdf, dev->name);
+	pt->n++;
+	switch (option->by) {
+	case DEVICE_BY_BDF:
+		r = open_bdf(dev, option->bdf);
+		break;
+	case DEVICE_BY_PATH:
+		r = open_path(dev, option->path);
+		break;
+	case DEVICE_BY_FD:
+		r = open_fd(dev, option->fd, pt->iommufd_is_given);
+		break;
+	}
+	if (*option->name)
+		snprintf(dev->name, sizeof(dev->name), "%s", option->name);
 	return r;
 }
 
-int passthrough_open(struct passthrough *pt, const struct bdf *bdfs, unsigned n)
+/* Give each device its place: what was asked for, or the next device number that is free. */
+static int place_all(struct passthrough *pt, const struct run_options *o)
 {
-	int r = 0;
+	bool taken[32] = { false };
+	unsigned next = FIRST_DEVICE;
+
+	for (unsigned i = 0; i < o->n_vfio; i++)
+		taken[o->vfio[i].devfn >> 3] = true;
+	for (unsigned i = 0; i < o->n_vfio; i++) {
+		pt->devfns[i] = o->vfio[i].devfn;
+		if (pt->devfns[i])
+			continue;
+		while (next < ARRAY_SIZE(taken) && taken[next])
+			next++;
+		if (next == ARRAY_SIZE(taken))
+			return fail(STATUS_USAGE, E2BIG,
+				    "--vfio: at most %d devices fit on the guest's bus; put some "
+				    "together as functions of one (addr=DD.F)",
+				    PASSTHROUGH_MAX - FIRST_DEVICE);
+		pt->devfns[i] = PCI_DEVFN(next++, 0);
+	}
+	return 0;
+}
+
+static int use_iommufd(struct passthrough *pt, int fd)
+{
+	struct stat st;
+
+	if (fd < 0)
+		return iommufd_open(&pt->iommufd);
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
+		return fail(
+			STATUS_HOST, EBADF,
+			"--iommufd fd=%d: not an open /dev/iommu; open it and hand it down, see "
+			"thru open",
+			fd);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	pt->iommufd = fd;
+	pt->iommufd_is_given = true;
+	return 0;
+}
+
+int passthrough_open(struct passthrough *pt, const struct run_options *o)
+{
+	int r;
 
 	*pt = (struct passthrough){ .iommufd = -1, .kvm_vfio = -1 };
-	if (n > PASSTHROUGH_MAX - FIRST_DEVICE)
-		return fail(STATUS_USAGE, E2BIG,
-			    "--vfio: at most %d devices fit on the guest's bus",
-			    PASSTHROUGH_MAX - FIRST_DEVICE);
-	if (n)
-		r = iommufd_open(&pt->iommufd);
-	for (unsigned i = 0; !r && i < n; i++)
-		r = open_one(pt, bdfs[i]);
+	if (!o->n_vfio)
+		return 0;
+	r = place_all(pt, o);
+	if (!r)
+		r = hostsafe_check(o->allow);
+	if (!r)
+		r = use_iommufd(pt, o->iommufd);
+	for (unsigned i = 0; !r && i < o->n_vfio; i++)
+		r = open_one(pt, &o->vfio[i]);
 	return r;
 }
 
@@ -89,7 +198,17 @@ int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
 		r = kvm_vfio_file_add(pt->kvm_vfio, dev->fd);
 		if (!r && !dev->bound)
 			r = vfio_device_bind(dev, pt->iommufd);
-		if (!r && !dev->attached)
+	}
+	/* All bound, so that a reset of their bus finds them all ours; none attached: no DMA. */
+	if (!r)
+		r = vfio_reset_all(pt->devices, pt->n);
+	if (r == -EAGAIN)
+		return fail(STATUS_HOST, EAGAIN,
+			    "devices: the host holds one for a moment; try again");
+	for (unsigned i = 0; !r && i < pt->n; i++) {
+		struct vfio_device *dev = &pt->devices[i];
+
+		if (!dev->attached)
 			r = vfio_device_attach(dev, pt->ioas);
 		if (!r && !pt->events[i].dev)
 			r = vfio_events_init(&pt->events[i], dev, loop);
@@ -179,6 +298,14 @@ int passthrough_map(struct passthrough *pt, const struct memory *memory)
 	return r;
 }
 
+static bool has_siblings(const struct passthrough *pt, unsigned at)
+{
+	for (unsigned i = 0; i < pt->n; i++)
+		if (i != at && pt->devfns[i] >> 3 == pt->devfns[at] >> 3)
+			return true;
+	return false;
+}
+
 int passthrough_add(struct passthrough *pt, struct board *board)
 {
 	int r = 0;
@@ -191,7 +318,8 @@ int passthrough_add(struct passthrough *pt, struct board *board)
 			.memory = &board->memory,
 			.irq = &board->irq,
 			.loop = board->loop,
-			.devfn = PCI_DEVFN(FIRST_DEVICE + i, 0),
+			.devfn = pt->devfns[i],
+			.multifunction = has_siblings(pt, i),
 		};
 
 		r = vfio_function_create(&config, &pt->functions[i]);
@@ -201,10 +329,34 @@ int passthrough_add(struct passthrough *pt, struct board *board)
 	return r;
 }
 
+/*
+ * What was used is reset, for whoever has it next. Whatever ended the VM stays the recorded reason.
+ * EAGAIN: the host holds the device to take it back, and resets it itself as it closes.
+ */
+static void reset_after(struct passthrough *pt)
+{
+	bool had_reason = *error_message();
+	int r = 0;
+
+	for (unsigned i = 0; i < pt->n; i++)
+		if (!pt->devices[i].bound)
+			return;
+	r = vfio_reset_all(pt->devices, pt->n);
+	if (r && r != -EAGAIN)
+		log_warn("after use: %s",
+			 had_reason ? "a device could not be reset" : error_message());
+	if (r && !had_reason)
+		error_clear();
+}
+
 void passthrough_release(struct passthrough *pt, const struct memory *memory)
 {
+	bool used = pt->n_functions;
+
 	while (pt->n_functions)
 		vfio_function_destroy(pt->functions[--pt->n_functions]);
+	if (used)
+		reset_after(pt);
 	for (unsigned i = 0; pt->has_ioas && i < memory->n_ram; i++)
 		ioas_unmap(pt->iommufd, pt->ioas, memory->ram[i].base, memory->ram[i].size);
 	for (unsigned i = 0; pt->kvm_vfio >= 0 && i < pt->n; i++)

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "options.h"
+
 #include <arch/arch.h>
 #include <devices/vfio.h>
 #include <host/sysfs.h>
@@ -14,21 +16,26 @@
 
 struct passthrough {
 	unsigned n;
+	unsigned devfns[PASSTHROUGH_MAX]; /* where the guest sees each */
 	struct vfio_device devices[PASSTHROUGH_MAX];
 	struct vfio_events events[PASSTHROUGH_MAX];
 	struct vfio_function *functions[PASSTHROUGH_MAX];
 	unsigned n_functions; /* of this VM */
 	int iommufd;
+	bool iommufd_is_given; /* opened by somebody else */
 	uint32_t ioas;
 	bool has_ioas;
 	int kvm_vfio; /* of this VM */
 };
 
-/* Find, check and open each device; nothing is done to it yet. STATUS_HOST when one is not ready. */
-int passthrough_open(struct passthrough *pt, const struct bdf *bdfs, unsigned n) _must_check_;
+/*
+ * Find, check and open each device that the options name; nothing is done to it yet. STATUS_HOST
+ * when one, or the host, is not ready.
+ */
+int passthrough_open(struct passthrough *pt, const struct run_options *options) _must_check_;
 void passthrough_close(struct passthrough *pt);
 
-/* KVM's word first (kvm-vfio), then bind and attach. After the VM exists, before its RAM. */
+/* KVM's word first (kvm-vfio), then bind, reset and attach. After the VM exists, before its RAM. */
 int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop) _must_check_;
 
 /* Make the guest's RAM reachable by the devices, iova == guest physical. */
@@ -37,5 +44,8 @@ int passthrough_map(struct passthrough *pt, const struct memory *memory) _must_c
 /* Put a function for each device on the board's PCI root. */
 int passthrough_add(struct passthrough *pt, struct board *board) _must_check_;
 
-/* Undo bind's KVM part, map and add: the devices stay open and bound. No vcpu runs any more. */
+/*
+ * Undo bind's KVM part, map and add, and reset the devices, which stay open and bound. No vcpu runs
+ * any more.
+ */
 void passthrough_release(struct passthrough *pt, const struct memory *memory);

@@ -165,7 +165,7 @@ static int prepare(struct run *run)
 	if (!r)
 		r = kvm_open(&run->kvm_fd);
 	if (!r)
-		r = passthrough_open(&run->passthrough, o->vfio, o->n_vfio);
+		r = passthrough_open(&run->passthrough, o);
 	if (!r)
 		r = loop_init(&run->loop);
 	if (!r)

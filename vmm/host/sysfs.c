@@ -292,6 +292,61 @@ int sysfs_group(int group, struct bdf **ret, unsigned *ret_n)
 	return 0;
 }
 
+bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	const char *last;
+	ssize_t n;
+
+	path_format(path, "/sys/dev/char/%u:%u/device", major, minor);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n <= 0)
+		return false;
+	target[n] = 0;
+	last = strrchr(target, '/');
+	return bdf_parse(last ? last + 1 : target, ret);
+}
+
+/* The first line of a file; false when it cannot be read. */
+static _printf_(3, 4) bool read_line(char *text, size_t size, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+	va_list ap;
+	ssize_t n;
+
+	va_start(ap, fmt);
+	make_path(path, fmt, ap);
+	va_end(ap);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, size - 1);
+	text[n > 0 ? n : 0] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return n >= 0;
+}
+
+bool sysfs_parameter(const char *module, const char *name)
+{
+	char text[8];
+
+	return read_line(text, sizeof(text), "/sys/module/%s/parameters/%s", module, name) &&
+	       (!strcmp(text, "Y") || !strcmp(text, "1"));
+}
+
+bool sysfs_cmdline_has(const char *option)
+{
+	char text[4096], *rest = text, *word;
+
+	if (!read_line(text, sizeof(text), "/proc/cmdline"))
+		return false;
+	while ((word = strsep(&rest, " ")))
+		if (strlen(option) == strcspn(word, "=") && !strncmp(word, option, strlen(option)))
+			return true;
+	return false;
+}
+
 static int fail_cdev(const char *bdf, const char *path, int errnum)
 {
 	switch (errnum) {

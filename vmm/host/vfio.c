@@ -79,8 +79,16 @@ int vfio_device_bind(struct vfio_device *dev, int iommufd)
 	}
 	dev->devid = arg.out_devid;
 	dev->bound = true;
-	dev->clean = true;
+	dev->state = VFIO_DEVICE_BOUND;
 	return 0;
+}
+
+bool vfio_device_is_bound(const struct vfio_device *dev)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+
+	/* Until then every other call is EINVAL (vfio_device_fops_unl_ioctl()). */
+	return HOST_IOCTL(dev->fd, VFIO_DEVICE_GET_INFO, &info) == 0;
 }
 
 int vfio_device_attach(struct vfio_device *dev, uint32_t ioas)
@@ -350,8 +358,40 @@ int vfio_device_reset(struct vfio_device *dev)
 	/* The host is taking the device away and resets it itself (vfio_pci_core_disable()). */
 	if (r == -EAGAIN)
 		return -EAGAIN;
-	if (r < 0)
-		return refused(dev, "VFIO_DEVICE_RESET", r);
-	dev->clean = true;
-	return 0;
+	return r < 0 ? refused(dev, "VFIO_DEVICE_RESET", r) : 0;
+}
+
+int vfio_hot_reset_info(const struct vfio_device *dev, struct vfio_pci_hot_reset_info **ret)
+{
+	struct vfio_pci_hot_reset_info *info = NULL;
+	unsigned room = 0;
+	int r = -ENOSPC;
+
+	/* Functions may come between two calls; a bus has 256 at most, a few buses below it more. */
+	for (unsigned tries = 0; r == -ENOSPC && tries < 4; tries++) {
+		size_t size = sizeof(*info) + room * sizeof(info->devices[0]);
+
+		free(info);
+		info = calloc(1, size);
+		if (!info)
+			return fail(STATUS_FAILURE, ENOMEM, "%s: out of memory", dev->name);
+		info->argsz = (uint32_t)size;
+		r = HOST_IOCTL(dev->fd, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info);
+		room = info->count;
+	}
+	if (!r) {
+		*ret = info;
+		return 0;
+	}
+	free(info);
+	if (r == -ENODEV || r == -ENOTTY || r == -EINVAL)
+		return -ENODEV;
+	return refused(dev, "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", r);
+}
+
+int vfio_hot_reset(const struct vfio_device *dev)
+{
+	struct vfio_pci_hot_reset arg = { .argsz = sizeof(arg) };
+
+	return HOST_IOCTL(dev->fd, VFIO_DEVICE_PCI_HOT_RESET, &arg);
 }

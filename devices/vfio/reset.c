@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ladder of resets (Documentation/driver-api/vfio.rst; drivers/vfio/pci/vfio_pci_core.c). The
+ * first rung that a device has is taken:
+ *
+ *   function reset  VFIO_DEVICE_RESET: FLR and what else the kernel knows for this one function
+ *   hot reset       VFIO_DEVICE_PCI_HOT_RESET: the slot or bus, with every function there
+ *   power           VFIO_DEVICE_RESET again: D0 to D3hot to D0 and nothing more (PCIe 6.0 §5.3.1.4),
+ *                   which keeps what the function keeps without a soft reset
+ *
+ * VFIO does not say which kind its reset is. A function without FLR that loses its state in D3hot is
+ * taken for one that has only the last rung; that it may be better costs a hot reset, no more.
+ *
+ * A hot reset needs all of the bus: VFIO tells which functions it hits and whether they are ours,
+ * judged by the iommufd that they are bound to. Functions of this VM must not be in use: their
+ * functions are destroyed, or the reset hits none but the one that asked.
+ *
+ * Main thread, or under the loop's lock.
+ */
+#include "function.h"
+
+#include <base/bytes.h>
+#include <base/error.h>
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Kinds of reset that the configuration space tells of. */
+struct abilities {
+	bool flr, pm;
+};
+
+static uint8_t read8(const struct vfio_device *dev, uint64_t at)
+{
+	uint8_t value = 0;
+
+	return vfio_region_read(dev, at, &value, 1) ? 0 : value;
+}
+
+static void look_at(const struct vfio_device *dev, uint64_t cap, struct abilities *ret)
+{
+	const uint8_t af = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
+	uint8_t buf[4] = { 0 };
+
+	switch (read8(dev, cap)) {
+	case PCI_CAP_ID_EXP:
+		ret->flr |= !vfio_region_read(dev, cap + PCI_EXP_DEVCAP, buf, 4) &&
+			    load_le32(buf) & PCI_EXP_DEVCAP_FLR;
+		break;
+	case PCI_CAP_ID_AF:
+		ret->flr |= (read8(dev, cap + PCI_AF_CAP) & af) == af;
+		break;
+	case PCI_CAP_ID_PM:
+		ret->pm = !(read8(dev, cap + PCI_PM_CTRL) & PCI_PM_CTRL_NO_SOFT_RESET);
+		break;
+	}
+}
+
+static int look(const struct vfio_device *dev, struct abilities *ret)
+{
+	struct vfio_region_info config;
+	unsigned no_mmaps = 0, at, bound = 48;
+	int r = vfio_region_info(dev, VFIO_PCI_CONFIG_REGION_INDEX, &config, NULL, &no_mmaps);
+
+	*ret = (struct abilities){ false, false };
+	if (r || !(read8(dev, config.offset + PCI_STATUS) & PCI_STATUS_CAP_LIST))
+		return r;
+	at = read8(dev, config.offset + PCI_CAPABILITY_LIST) & ~3u;
+	while (at >= PCI_STD_HEADER_SIZEOF && bound--) {
+		look_at(dev, config.offset + at, ret);
+		at = read8(dev, config.offset + at + PCI_CAP_LIST_NEXT) & ~3u;
+	}
+	return 0;
+}
+
+/* Of the functions that a hot reset would hit, the first that is in the way; "" when none is. */
+static void first_in_the_way(const struct vfio_device *dev,
+			     const struct vfio_pci_hot_reset_info *info, bool alone, char *ret,
+			     size_t size)
+{
+	ret[0] = 0;
+	for (unsigned i = 0; i < info->count && !ret[0]; i++) {
+		const struct vfio_pci_dependent_device *hit = &info->devices[i];
+		bool foreign = hit->devid == (uint32_t)VFIO_PCI_DEVID_NOT_OWNED;
+		bool other = hit->devid != VFIO_PCI_DEVID_OWNED && hit->devid != dev->devid;
+
+		if (foreign || (alone && other))
+			snprintf(ret, size, "%04x:%02x:%02x.%x", hit->segment, hit->bus,
+				 hit->devfn >> 3, hit->devfn & 7u);
+	}
+}
+
+/*
+ * A hot reset on behalf of devs[at]. What it hits of our own becomes clean with it. -EBUSY when a
+ * function is in the way, and then its name; -ENODEV when there is no such reset.
+ */
+static int hot_reset(struct vfio_device *devs, unsigned n, unsigned at, bool alone, char *ret_other,
+		     size_t size)
+{
+	struct vfio_pci_hot_reset_info *info;
+	int r = vfio_hot_reset_info(&devs[at], &info);
+
+	if (r)
+		return r;
+	first_in_the_way(&devs[at], info, alone, ret_other, size);
+	if (*ret_other || !(info->flags & VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED))
+		r = -EBUSY;
+	else
+		r = vfio_hot_reset(&devs[at]);
+	for (unsigned i = 0; !r && i < info->count; i++)
+		for (unsigned k = 0; k < n; k++)
+			if (info->devices[i].devid && devs[k].devid == info->devices[i].devid)
+				devs[k].state = VFIO_DEVICE_CLEAN;
+	if (!r)
+		devs[at].state = VFIO_DEVICE_CLEAN;
+	free(info);
+	return r;
+}
+
+static int refuse(const struct vfio_device *dev, int why, const char *other)
+{
+	if (why == -EBUSY && *other)
+		return fail(STATUS_HOST, EBUSY,
+			    "%s: cannot be reset: it has no reset of its own, and one of its bus "
+			    "would hit %s; give the guest that one, too (thru bind %s, --vfio %s), "
+			    "or do without a reset: add ,reset=none to its --vfio",
+			    dev->name, other, other, other);
+	return fail(
+		STATUS_HOST, ENOTTY,
+		"%s: cannot be reset: it has no reset of its own, and its bus has none, so what "
+		"one guest leaves in it the next finds; choose another device, or do without a "
+		"reset: add ,reset=none to its --vfio",
+		dev->name);
+}
+
+static int climb(struct vfio_device *devs, unsigned n, unsigned at, bool alone)
+{
+	struct vfio_device *dev = &devs[at];
+	struct vfio_device_info info;
+	struct abilities has;
+	char other[16] = "";
+	int r = vfio_device_info(dev, &info), hot;
+	bool can = !r && info.flags & VFIO_DEVICE_FLAGS_RESET;
+
+	if (!r)
+		r = look(dev, &has);
+	if (r)
+		return r;
+	if (can && (has.flr || !has.pm)) {
+		/* The bind has done the same a moment ago (vfio_pci_core_enable()). */
+		r = dev->state == VFIO_DEVICE_BOUND ? 0 : vfio_device_reset(dev);
+		if (r != -ENOTTY)
+			return r;
+		can = false;
+	}
+	hot = hot_reset(devs, n, at, alone, other, sizeof(other));
+	if (!hot)
+		return 0;
+	if (can) {
+		r = dev->state == VFIO_DEVICE_BOUND ? 0 : vfio_device_reset(dev);
+		if (r != -ENOTTY)
+			return r;
+	}
+	return refuse(dev, hot, other);
+}
+
+int vfio_reset_all(struct vfio_device *devs, unsigned n)
+{
+	int first = 0, r;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (devs[i].state == VFIO_DEVICE_CLEAN || devs[i].no_reset || devs[i].gone)
+			continue;
+		r = climb(devs, n, i, false);
+		if (!r)
+			devs[i].state = VFIO_DEVICE_CLEAN;
+		first = first ? first : r;
+	}
+	return first;
+}
+
+int vfio_reset_alone(struct vfio_device *dev)
+{
+	return dev->gone ? 0 : climb(dev, 1, 0, true);
+}

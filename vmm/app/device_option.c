@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One --vfio: a device by address, path or file descriptor, then keys from one table. Values are
+ * copied, because argv is not cut up: messages quote it.
+ */
+#include "device_option.h"
+
+#include "options.h"
+
+#include <base/error.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static int _printf_(2, 3) refuse(const char *value, const char *fmt, ...)
+{
+	char text[384];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return fail(STATUS_USAGE, EINVAL, "--vfio %s: %s", value, text);
+}
+
+bool device_option_fd(const char *text, int *ret)
+{
+	int fd = 0;
+
+	if (!*text || strlen(text) > 7)
+		return false;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return false;
+		fd = fd * 10 + (*text - '0');
+	}
+	*ret = fd;
+	return true;
+}
+
+/* Setters return what is wrong with the value and what to do, NULL when nothing is. */
+
+static const char *set_name(struct device_option *o, const char *value)
+{
+	size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				 "_.:-");
+
+	if (!n || value[n] || n >= sizeof(o->name))
+		return "not a name; give 1 to 31 letters, digits, or any of _ . : -";
+	memcpy(o->name, value, n + 1);
+	return NULL;
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static const char *set_addr(struct device_option *o, const char *value)
+{
+	int high = hex(value[0]), low = high < 0 ? -1 : hex(value[1]);
+	int function = low < 0 || value[2] != '.' ? -1 : hex(value[3]);
+
+	if (function < 0 || value[4] || high > 1 || function > 7)
+		return "not a place on the guest's bus; give DEVICE.FUNCTION in hexadecimal, 01.0 "
+		       "to 1f.7";
+	o->devfn = (unsigned)(high << 7 | low << 3 | function);
+	return o->devfn < 8 ? "the guest's host bridge is there; give 01.0 or above" : NULL;
+}
+
+static const char *set_reset(struct device_option *o, const char *value)
+{
+	o->reset = !strcmp(value, "none") ? DEVICE_RESET_NONE : DEVICE_RESET_AUTO;
+	return o->reset || !strcmp(value, "auto") ? NULL : "not known; give auto or none";
+}
+
+static const struct {
+	const char *key;
+	const char *(*set)(struct device_option *o, const char *value);
+} keys[] = {
+	{ "name", set_name },
+	{ "addr", set_addr },
+	{ "reset", set_reset },
+};
+
+#define VALUE_MAX 512
+
+static int set_key(struct device_option *o, const char *whole, char *word, bool *seen)
+{
+	const char *names[ARRAY_SIZE(keys) + 1] = { NULL }, *nearest, *wrong;
+	char *value = strchr(word, '=');
+
+	if (value)
+		*value++ = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+		names[i] = keys[i].key;
+		if (strcmp(keys[i].key, word))
+			continue;
+		if (!value)
+			return refuse(whole, "%s: its value is missing; give %s=VALUE", word, word);
+		if (seen[i])
+			return refuse(whole, "%s: given twice; give it once", word);
+		seen[i] = true;
+		wrong = keys[i].set(o, value);
+		return wrong ? refuse(whole, "%s=%s: %s", word, value, wrong) : 0;
+	}
+	nearest = options_nearest(word, names);
+	if (nearest)
+		return refuse(whole, "%s: no such key; did you mean %s?", word, nearest);
+	return refuse(whole, "%s: no such key; see thru run --help", word);
+}
+
+static int set_which(struct device_option *o, const char *whole, const char *which)
+{
+	if (!strncmp(which, "fd=", 3)) {
+		o->by = DEVICE_BY_FD;
+		return device_option_fd(which + 3, &o->fd)
+			       ? 0
+			       : refuse(whole, "not a file descriptor; give fd=NUMBER");
+	}
+	if (*which == '/') {
+		o->by = DEVICE_BY_PATH;
+		if (strlen(which) >= sizeof(o->path))
+			return refuse(whole, "its path is too long; give /dev/vfio/devices/vfioN");
+		strcpy(o->path, which);
+		return 0;
+	}
+	o->by = DEVICE_BY_BDF;
+	if (bdf_parse(which, &o->bdf))
+		return 0;
+	return refuse(whole, "not a PCI address; give DOMAIN:BUS:DEVICE.FUNCTION, as in "
+			     "0000:01:00.0 (thru devices lists them)");
+}
+
+int device_option_parse(const char *value, struct device_option *ret)
+{
+	struct device_option o = { .fd = -1 };
+	bool seen[ARRAY_SIZE(keys)] = { false };
+	char text[VALUE_MAX], *rest = text;
+	int r;
+
+	if (strlen(value) >= sizeof(text))
+		return fail(STATUS_USAGE, EINVAL, "--vfio: a value is too long; shorten it");
+	strcpy(text, value);
+	r = set_which(&o, value, strsep(&rest, ","));
+	while (!r && rest)
+		r = set_key(&o, value, strsep(&rest, ","), seen);
+	if (!r)
+		*ret = o;
+	return r;
+}
+
+bool device_option_same(const struct device_option *a, const struct device_option *b)
+{
+	if (a->by != b->by)
+		return false;
+	switch (a->by) {
+	case DEVICE_BY_BDF:
+		return !memcmp(&a->bdf, &b->bdf, sizeof(a->bdf));
+	case DEVICE_BY_PATH:
+		return !strcmp(a->path, b->path);
+	case DEVICE_BY_FD:
+		return a->fd == b->fd;
+	}
+	return false;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The value of one --vfio: which device, and how the guest is to have it. Pure, as options.h.
+ */
+#pragma once
+
+#include <base/types.h>
+#include <host/sysfs.h>
+
+enum device_by {
+	DEVICE_BY_BDF,  /* 0000:01:00.0 */
+	DEVICE_BY_PATH, /* /dev/vfio/devices/vfio0 */
+	DEVICE_BY_FD,   /* fd=3: a cdev that somebody else opened */
+};
+
+enum device_reset {
+	DEVICE_RESET_AUTO, /* whatever works; refused when nothing does */
+	DEVICE_RESET_NONE, /* thru asks for none: the operator answers for what the device holds */
+};
+
+#define DEVICE_NAME 32
+#define DEVICE_PATH 256
+
+struct device_option {
+	enum device_by by;
+	struct bdf bdf;
+	char path[DEVICE_PATH];
+	int fd;
+	char name[DEVICE_NAME]; /* for messages; "": the PCI address */
+	unsigned devfn;         /* where the guest sees it; 0: the next free place */
+	enum device_reset reset;
+};
+
+/* WHICH[,KEY=VALUE...]. -EINVAL with the reason recorded (STATUS_USAGE). */
+int device_option_parse(const char *value, struct device_option *ret) _must_check_;
+
+/* Do the two mean the same device, as far as the words tell? */
+bool device_option_same(const struct device_option *a, const struct device_option *b);
+
+/* A file descriptor's number, all of `text`. */
+bool device_option_fd(const char *text, int *ret);
