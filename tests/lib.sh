@@ -89,23 +89,21 @@ guest_start() {
 
 # await TEXT: until that guest has said it. False when it ended before, or said nothing in $limit seconds.
 await() {
-	timeout "${limit:-120}" grep -qm 1 -F -- "$1" <(tail -n +1 -f --pid="$guest" "$tmp/out")
+	timeout "${limit:-120}" grep -qm 1 -F -- "$1" <(tail -n +1 -f --pid="$guest" "$tmp/out" 2>/dev/null)
 }
 
 # guest_end [SIGNAL]: send it, wait for the guest's end; $status.
 guest_end() {
-	local watch
 	[ $# = 0 ] || kill -s "$1" "$guest"
-	(sleep "${limit:-120}"; kill -9 "$guest") 2>/dev/null &
-	watch=$!
+	timeout "${limit:-120}" tail -s 0.1 -f --pid="$guest" /dev/null || kill -9 "$guest"
 	status=0
 	wait "$guest" 2>/dev/null || status=$?
-	kill "$watch" 2>/dev/null
 }
 
 # host_clean NAME: nothing of a guest is left in this host: processes, open devices, interrupts, pinned pages.
 host_clean() {
 	local left
+	echo 1 >/proc/sys/vm/stat_refresh # each CPU keeps some of its counts to itself for a while
 	left=$(pgrep -x thru | sed 's/^/process /'
 		ls -l /proc/[0-9]*/fd 2>/dev/null | grep -oE '/dev/(vfio/.*|iommu|kvm)$|anon_inode:.*(kvm|vfio).*'
 		grep vfio /proc/interrupts
