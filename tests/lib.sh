@@ -65,7 +65,7 @@ expect_error() {
 # guest_words COMMAND [OPTION...]: puts into the array `words` what runs thru with OPTIONs and a guest
 # that does COMMAND. $append: more for the kernel command line; $kernel, $initrd: others than usual.
 guest_words() {
-	local line="console=ttyS0 quiet panic=-1 ${append:-} thru.cmd64=$(printf %s "$1" | base64 -w 0)"
+	local line="console=ttyS0 quiet panic=-1 oops=panic ${append:-} thru.cmd64=$(printf %s "$1" | base64 -w 0)"
 	shift
 	: "${kernel:=$("$images/path" vmlinux)}" "${initrd:=$("$images/path" initrd)}"
 	words=("$thru" run --kernel "$kernel" --initrd "$initrd" --cmdline "$line" "$@")
