@@ -37,7 +37,9 @@
 /* What the operator asked for. Read-only; outlives the board. */
 struct board_config {
 	unsigned cpus;
-	uint64_t mem_size; /* bytes, a multiple of 1 MiB */
+	uint64_t mem_size; /* bytes, a multiple of 1 MiB, and of its pages */
+	uint64_t hugepage; /* the size of RAM's pages; 0: ordinary ones */
+	bool prealloc;     /* all of it before the guest starts */
 	const char *kernel_path;
 	const char *initrd_path; /* NULL: none */
 	const char *cmdline;     /* never NULL; the arch appends nothing to it */

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <base/types.h>
+#include <pthread.h>
 
 #define MEMORY_RAM_MAX  4
 #define MEMORY_SLOT_MAX 512
@@ -35,7 +36,38 @@ struct memory {
  */
 int memory_init(struct memory *mem, int vm_fd, const struct range *regions,
 		unsigned n) _must_check_;
+
+/*
+ * The same in huge pages of `hugepage` bytes (0: ordinary ones), of which the regions' sizes are
+ * multiples. They are reserved here: -ENOMEM (recorded) when the host's pool has too few.
+ */
+int memory_init_huge(struct memory *mem, int vm_fd, const struct range *regions, unsigned n,
+		     uint64_t hugepage) _must_check_;
 void memory_deinit(struct memory *mem);
+
+/* Populating all of RAM ahead, in threads. mem NULL: not started. */
+struct memory_prefault {
+	struct memory *mem;
+	uint64_t page;
+	pthread_t threads[32];
+	unsigned n;
+	unsigned running; /* under lock, as `error` */
+	int error;
+	uint64_t next, done; /* atomic */
+	bool stop;           /* atomic */
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+};
+
+/* page: the size of RAM's pages, 0 for ordinary ones. RAM stays as it is until it is finished. */
+int memory_prefault_start(struct memory_prefault *prefault, struct memory *mem,
+			  uint64_t page) _must_check_;
+
+/*
+ * Wait for the end, or for nobody to touch RAM any more when it is abandoned. Who waits at a
+ * terminal sees how far it is. Harmless when it was not started.
+ */
+int memory_prefault_finish(struct memory_prefault *prefault, bool abandon);
 
 /* The host address of [gpa, gpa + len) when all of it is RAM in one region, NULL otherwise. */
 void *memory_at(const struct memory *mem, gpa_t gpa, uint64_t len);

@@ -10,6 +10,12 @@
 /* Open /dev/iommu; says which kernel option is missing when it is not there. */
 int iommufd_open(int *ret_fd) _must_check_;
 
+/*
+ * IOMMU_OPTION_RLIMIT_MODE: pinned memory counts against the process that maps it, not its user.
+ * Needs CAP_SYS_RESOURCE.
+ */
+int iommufd_account_process(int iommufd) _must_check_;
+
 /* IOMMU_IOAS_ALLOC: an I/O address space, IOAS; IOMMU_DESTROY of any object. */
 int ioas_alloc(int iommufd, uint32_t *ret_ioas) _must_check_;
 int iommufd_destroy(int iommufd, uint32_t object);

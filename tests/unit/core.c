@@ -8,6 +8,7 @@
 #include <core/loop.h>
 #include <core/memory.h>
 #include <errno.h>
+#include <sys/mman.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -275,6 +276,42 @@ static void heaviest_event_wins(void)
 	loop_deinit(&loop);
 }
 
+static void prefault(void)
+{
+	struct range ram[] = { { 0, MIB(130) }, { GIB(4), MIB(2) } };
+	struct memory_prefault p = { 0 };
+	struct memory mem;
+	size_t pages = MIB(132) / (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char *there = calloc(pages, 1);
+	unsigned n = 0;
+
+	CHECK_EQ(memory_init(&mem, -1, ram, 2), 0);
+	CHECK_EQ(memory_prefault_finish(&p, false), 0); /* not started */
+	CHECK_EQ(memory_prefault_start(&p, &mem, 0), 0);
+	CHECK_EQ(memory_prefault_finish(&p, false), 0);
+	CHECK_EQ(mincore(mem.hva, mem.size, there), 0);
+	for (size_t i = 0; i < pages; i++)
+		n += there[i] & 1;
+	CHECK_EQ(n, pages);
+	CHECK_EQ(memory_prefault_start(&p, &mem, 0), 0);
+	CHECK_EQ(memory_prefault_finish(&p, true), 0);
+	memory_deinit(&mem);
+	free(there);
+}
+
+/* More than any pool has: one line with the command that mends it. */
+static void hugepages(void)
+{
+	struct range ram = { 0, TIB(16) };
+	struct memory mem;
+
+	CHECK(memory_init_huge(&mem, -1, &ram, 1, MIB(2)) < 0);
+	CHECK(strstr(error_message(), "/hugepages-2048kB/nr_hugepages") ||
+	      strstr(error_message(), "this host has no pages of 2 MiB"));
+	error_clear();
+	CHECK_EQ(mem.memfd, -1);
+}
+
 static const struct test tests[] = {
 	TEST(bus_routes),
 	TEST(bus_unclaimed_is_all_ones),
@@ -288,5 +325,7 @@ static const struct test tests[] = {
 	TEST(irq_gsis_run_out),
 	TEST(loop_dispatches),
 	TEST(heaviest_event_wins),
+	TEST(prefault),
+	TEST(hugepages),
 };
 TEST_MAIN(tests)

@@ -103,6 +103,74 @@ static void sizes(void)
 	}
 }
 
+static void pages(void)
+{
+	CHECK(!parse("--kernel|k|--mem|2G"));
+	CHECK_EQ(o.hugepage, 0);
+	CHECK(!o.prealloc);
+	CHECK(!parse("--kernel|k|--mem|2G,prealloc,hugepages=1G"));
+	CHECK_EQ(o.mem, GIB(2));
+	CHECK_EQ(o.hugepage, GIB(1));
+	CHECK(o.prealloc);
+	CHECK(!parse("--kernel|k|--mem=4M,hugepages=2M"));
+	CHECK_EQ(o.hugepage, MIB(2));
+}
+
+static struct open_options opened;
+
+static int parse_open(const char *line)
+{
+	static char text[1024];
+	static char *argv[ARGS_MAX];
+	char *rest = text;
+	int argc = 1;
+
+	memset(argv, 0, sizeof(argv));
+	argv[0] = (char *)"open";
+	snprintf(text, sizeof(text), "%s", line);
+	while (rest && argc < ARGS_MAX - 1)
+		argv[argc++] = strsep(&rest, "|");
+	return options_parse_open(argc, argv, &opened);
+}
+
+static void open_verb(void)
+{
+	static const struct {
+		const char *line, *error;
+	} cases[] = {
+		{ "--user|u|--|true", "open: which function?" },
+		{ "00:02.0|--|true", "--user is missing" },
+		{ "00:02.0|--user|u", "give either -- COMMAND or --socket PATH" },
+		{ "00:02.0|--user|u|--", "give either -- COMMAND" },
+		{ "00:02.0|--user|u|--socket=/s|--|true", "give either -- COMMAND" },
+		{ "00:02.0|--user|u|--socket=", "--socket : not a path" },
+		{ "00:02.0|00:02.0|--user|u|--|true", "given twice" },
+		{ "00:02.0|--user|u|--user|v|--|true", "--user: given twice" },
+		{ "00:02.0|--usr|u", "--usr: no such option; did you mean --user?" },
+		{ "00:02.0|--user|u|--memlock|all|--|true", "--memlock all: not a size" },
+		{ "00:02.0|--user|u|--allow|all|--|true", "--allow all: not known" },
+		{ "00:02.0|--user|u|--bind=1|--|true", "--bind: takes no value" },
+	};
+
+	CHECK(!parse_open("--user|u|00:02.0|--bind|--memlock=2G|00:03.0|--|run|--user|x"));
+	CHECK_EQ(opened.n, 2);
+	CHECK_EQ(opened.bdfs[1].device, 3);
+	CHECK(opened.bind && !opened.socket);
+	CHECK_EQ(opened.memlock, GIB(2));
+	CHECK(!strcmp(opened.user, "u"));
+	CHECK(!strcmp(opened.command[0], "run") && !strcmp(opened.command[2], "x"));
+	CHECK(!opened.command[3]);
+	CHECK(!parse_open("00:02.0|--user=u|--socket|/s|--allow|acs-override|--memlock|unlimited"));
+	CHECK(!opened.command && !opened.bind);
+	CHECK_EQ(opened.allow, HOSTSAFE_ACS_OVERRIDE);
+	CHECK_EQ(opened.memlock, UINT64_MAX);
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		CHECK_EQ(parse_open(cases[i].line), -EINVAL);
+		CHECK_EQ(error_status(), STATUS_USAGE);
+		CHECK_ERROR(cases[i].error);
+	}
+}
+
 static void refusals(void)
 {
 	static const struct {
@@ -126,6 +194,11 @@ static void refusals(void)
 		{ "--kernel|k|--mem|99999999999999999999", "not a size" },
 		{ "--kernel|k|--mem|9999999999T", "--mem 9999999999T: larger than any" },
 		{ "--kernel|k|--mem|8388608T", "larger than any" },
+		{ "--kernel|k|--mem|3M,hugepages=2M", "not a multiple of its huge pages" },
+		{ "--kernel|k|--mem|1G,hugepages=4K", "--mem: hugepages=4K: not known" },
+		{ "--kernel|k|--mem|1G,", "--mem: : not known" },
+		{ "--kernel|k|--mem|,prealloc", "not a size" },
+		{ "--kernel|k|--vfio|socket=", "not a path" },
 		{ "--kernel|k|--cpus|0", "--cpus 0: out of range" },
 		{ "--kernel|k|--cpus|70000", "--cpus 70000: out of range" },
 		{ "--kernel|k|--cpus|two", "--cpus two: not a number" },
@@ -271,9 +344,8 @@ static void help(void)
 }
 
 static const struct test tests[] = {
-	TEST(defaults), TEST(everything), TEST(device_values),
-	TEST(sizes),    TEST(refusals),   TEST(too_many_devices),
-	TEST(devices),  TEST(bdfs),       TEST(nearest),
-	TEST(help),
+	TEST(defaults),  TEST(everything), TEST(device_values), TEST(pages),
+	TEST(open_verb), TEST(sizes),      TEST(refusals),      TEST(too_many_devices),
+	TEST(devices),   TEST(bdfs),       TEST(nearest),       TEST(help),
 };
 TEST_MAIN(tests)

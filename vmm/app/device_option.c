@@ -122,14 +122,18 @@ static int set_which(struct device_option *o, const char *whole, const char *whi
 			       ? 0
 			       : refuse(whole, "not a file descriptor; give fd=NUMBER");
 	}
-	if (*which == '/') {
+	if (!strncmp(which, "socket=", 7))
+		o->by = DEVICE_BY_SOCKET;
+	else if (*which == '/')
 		o->by = DEVICE_BY_PATH;
-		if (strlen(which) >= sizeof(o->path))
-			return refuse(whole, "its path is too long; give /dev/vfio/devices/vfioN");
+	if (o->by != DEVICE_BY_BDF) {
+		which += o->by == DEVICE_BY_SOCKET ? 7 : 0;
+		if (!*which || strlen(which) >= sizeof(o->path))
+			return refuse(whole, "not a path of 1 to %u bytes; give another",
+				      DEVICE_PATH - 1);
 		strcpy(o->path, which);
 		return 0;
 	}
-	o->by = DEVICE_BY_BDF;
 	if (bdf_parse(which, &o->bdf))
 		return 0;
 	return refuse(whole, "not a PCI address; give DOMAIN:BUS:DEVICE.FUNCTION, as in "
@@ -165,6 +169,8 @@ bool device_option_same(const struct device_option *a, const struct device_optio
 		return !strcmp(a->path, b->path);
 	case DEVICE_BY_FD:
 		return a->fd == b->fd;
+	case DEVICE_BY_SOCKET: /* each connection gets another */
+		return false;
 	}
 	return false;
 }

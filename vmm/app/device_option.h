@@ -8,9 +8,10 @@
 #include <host/sysfs.h>
 
 enum device_by {
-	DEVICE_BY_BDF,  /* 0000:01:00.0 */
-	DEVICE_BY_PATH, /* /dev/vfio/devices/vfio0 */
-	DEVICE_BY_FD,   /* fd=3: a cdev that somebody else opened */
+	DEVICE_BY_BDF,    /* 0000:01:00.0 */
+	DEVICE_BY_PATH,   /* /dev/vfio/devices/vfio0 */
+	DEVICE_BY_FD,     /* fd=3: a cdev that somebody else opened */
+	DEVICE_BY_SOCKET, /* socket=PATH: whoever listens there sends it */
 };
 
 enum device_reset {

@@ -81,12 +81,17 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 	r = check_host(kvm_fd, config);
 	if (!r)
 		r = create_vm(b);
+	explain_phase("guest memory");
+	if (!r)
+		r = memory_init_huge(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram,
+				     config->hugepage);
+	if (!r && config->prealloc)
+		r = memory_prefault_start(&m->prefault, &b->memory, config->hugepage);
 	explain_phase("the devices: KVM is told, then bound, then attached");
 	if (!r)
 		r = passthrough_bind(pt, b->vm_fd, loop);
-	explain_phase("guest memory");
 	if (!r)
-		r = memory_init(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram);
+		r = memory_prefault_finish(&m->prefault, false);
 	explain_phase("guest memory for the devices: DMA");
 	if (!r)
 		r = passthrough_map(pt, &b->memory);
@@ -132,5 +137,6 @@ void machine_deinit(struct machine *m)
 	if (m->has_irqchip)
 		irq_router_deinit(&b->irq);
 	fd_close(&b->vm_fd);
+	memory_prefault_finish(&m->prefault, true);
 	memory_deinit(&b->memory);
 }

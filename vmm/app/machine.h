@@ -12,6 +12,7 @@ struct machine {
 	struct board board;
 	struct vcpu_set vcpus;
 	struct passthrough *passthrough;
+	struct memory_prefault prefault;
 	bool has_irqchip, has_root; /* how far the assembly came */
 };
 

@@ -21,6 +21,7 @@ static const struct {
 	{ "devices", verb_devices },
 	{ "bind", verb_bind },
 	{ "unbind", verb_unbind },
+	{ "open", verb_open },
 };
 
 /* Help asked for anywhere is help, whatever else is on the line. */

@@ -80,7 +80,8 @@ static int set_cpus(struct run_options *o, const char *value)
 	return 0;
 }
 
-static int set_mem(struct run_options *o, const char *value)
+/* Bytes, or with a suffix; up to the end of the text. */
+static int parse_size(const char *option, const char *value, uint64_t *ret)
 {
 	static const char suffixes[] = "KMGT";
 	const char *end, *suffix;
@@ -88,24 +89,58 @@ static int set_mem(struct run_options *o, const char *value)
 	uint64_t n;
 
 	if (!parse_number(value, &n, &end))
-		return usage("--mem %s: not a size; give a number with K, M, G or T, as in 512M",
-			     value);
+		return usage("%s %s: not a size; give a number with K, M, G or T, as in 512M",
+			     option, value);
 	suffix = *end ? strchr(suffixes, *end) : NULL;
 	if (suffix) {
 		shift = 10 * (unsigned)(suffix - suffixes + 1);
 		end++;
 	}
 	if (*end)
-		return usage("--mem %s: not a size; give a number with K, M, G or T, as in 512M",
-			     value);
-	if (!n)
-		return usage("--mem %s: a guest needs memory; give 1M or more", value);
+		return usage("%s %s: not a size; give a number with K, M, G or T, as in 512M",
+			     option, value);
 	if (n > (uint64_t)INT64_MAX >> shift)
-		return usage("--mem %s: larger than any address space; give less", value);
-	if (!is_aligned(n << shift, MIB(1)))
-		return usage("--mem %s: not a multiple of 1 MiB; round it, as in %lluM", value,
-			     (unsigned long long)(((n << shift) >> 20) + 1));
-	o->mem = n << shift;
+		return usage("%s %s: larger than any address space; give less", option, value);
+	*ret = n << shift;
+	return 0;
+}
+
+static int set_mem_key(struct run_options *o, const char *word)
+{
+	if (!strcmp(word, "hugepages=2M"))
+		o->hugepage = MIB(2);
+	else if (!strcmp(word, "hugepages=1G"))
+		o->hugepage = GIB(1);
+	else if (!strcmp(word, "prealloc"))
+		o->prealloc = true;
+	else
+		return usage("--mem: %s: not known; give hugepages=2M, hugepages=1G or prealloc",
+			     word);
+	return 0;
+}
+
+static int set_mem(struct run_options *o, const char *value)
+{
+	char text[64], *rest = text, *size;
+	int r;
+
+	if (strlen(value) >= sizeof(text))
+		return usage("--mem: a value is too long; give SIZE[,hugepages=2M|1G][,prealloc]");
+	strcpy(text, value);
+	size = strsep(&rest, ",");
+	r = parse_size("--mem", size, &o->mem);
+	while (!r && rest)
+		r = set_mem_key(o, strsep(&rest, ","));
+	if (r)
+		return r;
+	if (!o->mem)
+		return usage("--mem %s: a guest needs memory; give 1M or more", size);
+	if (!is_aligned(o->mem, MIB(1)))
+		return usage("--mem %s: not a multiple of 1 MiB; round it, as in %lluM", size,
+			     (unsigned long long)(o->mem >> 20) + 1);
+	if (o->hugepage && !is_aligned(o->mem, o->hugepage))
+		return usage("--mem %s: not a multiple of its huge pages; give a multiple of %s",
+			     value, o->hugepage == MIB(2) ? "2M" : "1G");
 	return 0;
 }
 
@@ -157,16 +192,21 @@ static int set_iommufd(struct run_options *o, const char *value)
 	return 0;
 }
 
-static int set_allow(struct run_options *o, const char *value)
+static int parse_allow(const char *value, unsigned *allow)
 {
 	if (!strcmp(value, "unsafe-interrupts"))
-		o->allow |= HOSTSAFE_UNSAFE_INTERRUPTS;
+		*allow |= HOSTSAFE_UNSAFE_INTERRUPTS;
 	else if (!strcmp(value, "acs-override"))
-		o->allow |= HOSTSAFE_ACS_OVERRIDE;
+		*allow |= HOSTSAFE_ACS_OVERRIDE;
 	else
 		return usage("--allow %s: not known; give unsafe-interrupts or acs-override",
 			     value);
 	return 0;
+}
+
+static int set_allow(struct run_options *o, const char *value)
+{
+	return parse_allow(value, &o->allow);
 }
 
 static int set_serial(struct run_options *o, const char *value)
@@ -206,11 +246,12 @@ static const struct option run_table[] = {
 	  "kernel command line [" OPTIONS_CMDLINE_DEFAULT "]" },
 	{ "--cpus", "N", false, set_cpus, "virtual processors [1]" },
 	{ "--mem", "SIZE", false, set_mem,
-	  "guest RAM, a multiple of 1 MiB; with K, M, G or T [512M]" },
+	  "guest RAM, a multiple of 1 MiB; with K, M, G or T [512M]\n"
+	  "SIZE[,hugepages=2M|1G][,prealloc]: pages, and when" },
 	{ "--vfio", "DEVICE", true, set_vfio,
 	  "give the guest a PCI function: its address, as in\n"
-	  "0000:01:00.0, /dev/vfio/devices/vfioN, or fd=N; then\n"
-	  "[,name=NAME][,addr=DD.F][,reset=auto|none]\n"
+	  "0000:01:00.0, /dev/vfio/devices/vfioN, fd=N or\n"
+	  "socket=PATH; [,name=NAME][,addr=DD.F][,reset=auto|none]\n"
 	  "once for each function; see thru devices, thru bind" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu; see thru open" },
 	{ "--allow", "WHAT", true, set_allow,
@@ -232,6 +273,19 @@ static const struct option devices_table[] = {
 	{ 0 },
 };
 
+static const struct option open_table[] = {
+	{ "--user", "NAME", false, NULL, "who is to have them; nothing of root's stays" },
+	{ "--bind", NULL, false, NULL, "bind them to vfio-pci first, where they are not" },
+	{ "--memlock", "SIZE", false, NULL,
+	  "how much memory COMMAND may lock, or unlimited: that\n"
+	  "of its guest; without it the limit stays as it is" },
+	{ "--socket", "PATH", false, NULL,
+	  "instead of COMMAND: send them to whoever connects,\n"
+	  "which only the user may (thru run --vfio socket=PATH)" },
+	{ "--allow", "WHAT", true, NULL, "as for thru run" },
+	{ 0 },
+};
+
 static const struct option no_options[] = { { 0 } };
 
 static const struct {
@@ -245,9 +299,11 @@ static const struct {
 	  no_options },
 	{ "unbind", "BDF...", "give PCI functions back to the drivers that the host has for them",
 	  no_options },
+	{ "open", "--user NAME [OPTION...] BDF... [-- COMMAND...]",
+	  "open PCI functions for a command that has no privilege", open_table },
 };
 
-const char *const options_verbs[] = { "run", "devices", "bind", "unbind", NULL };
+const char *const options_verbs[] = { "run", "devices", "bind", "unbind", "open", NULL };
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)
 {
@@ -435,6 +491,72 @@ int options_parse_bdfs(int argc, char **argv, struct bdf *ret, unsigned *ret_n)
 			     argv[0], argv[0]);
 	*ret_n = n;
 	return 0;
+}
+
+static int set_open(struct open_options *o, const char *name, const char *value)
+{
+	if (!strcmp(name, "--user"))
+		o->user = value;
+	else if (!strcmp(name, "--bind"))
+		o->bind = true;
+	else if (!strcmp(name, "--socket"))
+		o->socket = value;
+	else if (!strcmp(name, "--allow"))
+		return parse_allow(value, &o->allow);
+	else if (!strcmp(value, "unlimited"))
+		o->memlock = UINT64_MAX;
+	else
+		return parse_size("--memlock", value, &o->memlock);
+	return 0;
+}
+
+static int check_open(const struct open_options *o)
+{
+	if (!o->n)
+		return usage("open: which function? give its PCI address, as in thru open "
+			     "0000:01:00.0");
+	if (!o->user)
+		return usage("--user is missing; give --user NAME, who is to have the functions");
+	if (!o->socket == !o->command)
+		return usage("open: give either -- COMMAND or --socket PATH: where the functions "
+			     "are to go");
+	if (o->socket && (!*o->socket || strlen(o->socket) > 100))
+		return usage("--socket %s: not a path of 1 to 100 bytes; give another", o->socket);
+	return 0;
+}
+
+int options_parse_open(int argc, char **argv, struct open_options *ret)
+{
+	bool seen[ARRAY_SIZE(open_table)] = { false };
+	struct open_options o = { .n = 0 };
+	const struct option *option;
+	const char *value;
+	int r = 0;
+
+	for (int i = 1; !r && i < argc; i++) {
+		if (!strcmp(argv[i], "--")) {
+			o.command = i + 1 < argc ? argv + i + 1 : NULL;
+			break;
+		}
+		if (!is_option(argv[i])) {
+			r = add_bdf("", argv[i], o.bdfs, OPTIONS_VFIO_MAX, &o.n);
+			continue;
+		}
+		r = match("open", open_table, argc, argv, &i, &option, &value);
+		if (r == -ENOENT)
+			return fail_unknown("open", open_table, argv[i]);
+		if (!r && seen[option - open_table] && !option->repeats)
+			return usage("%s: given twice; give it once", option->name);
+		if (!r) {
+			seen[option - open_table] = true;
+			r = set_open(&o, option->name, value);
+		}
+	}
+	if (!r)
+		r = check_open(&o);
+	if (!r)
+		*ret = o;
+	return r;
 }
 
 bool help_known(const char *verb)

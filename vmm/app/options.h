@@ -24,7 +24,9 @@ struct run_options {
 	const char *initrd;  /* NULL: none */
 	const char *cmdline; /* never NULL */
 	unsigned cpus;
-	uint64_t mem; /* bytes, a multiple of 1 MiB */
+	uint64_t mem;      /* bytes, a multiple of 1 MiB */
+	uint64_t hugepage; /* bytes; 0: ordinary pages */
+	bool prealloc;     /* all of it before the guest starts */
 	struct device_option vfio[OPTIONS_VFIO_MAX];
 	unsigned n_vfio;
 	int iommufd;    /* given by --iommufd; -1: open /dev/iommu */
@@ -35,6 +37,17 @@ struct run_options {
 	bool explain;
 };
 
+struct open_options {
+	struct bdf bdfs[OPTIONS_VFIO_MAX];
+	unsigned n;
+	const char *user;
+	const char *socket; /* NULL: run `command` */
+	char **command;     /* argv's own end, NULL at its end; NULL: none */
+	uint64_t memlock;   /* bytes; 0: as it is; UINT64_MAX: unlimited */
+	unsigned allow;     /* HOSTSAFE_* */
+	bool bind;
+};
+
 /* argv[0] is the verb. 0, or -EINVAL with the reason recorded (STATUS_USAGE). */
 int options_parse_run(int argc, char **argv, struct run_options *ret) _must_check_;
 
@@ -43,6 +56,9 @@ int options_parse_devices(int argc, char **argv, bool *ret_json) _must_check_;
 
 /* `bind`, `unbind`: one BDF or more, each once. *ret has room for argc. */
 int options_parse_bdfs(int argc, char **argv, struct bdf *ret, unsigned *ret_n) _must_check_;
+
+/* `open`: options and functions, then -- and a command. */
+int options_parse_open(int argc, char **argv, struct open_options *ret) _must_check_;
 
 /* The candidate that `word` is likely a slip of the finger for, or NULL. NULL ends the list. */
 const char *options_nearest(const char *word, const char *const *candidates);

@@ -19,8 +19,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define FIRST_DEVICE 2 /* the guest sees the first one at 00:02.0, and so on in order */
@@ -60,27 +62,87 @@ static int open_path(struct vfio_device *dev, const char *path)
 	return 0;
 }
 
-static int open_fd(struct vfio_device *dev, int fd, bool has_iommufd)
+/* A device that somebody else opened, and perhaps bound. */
+static int take_fd(struct vfio_device *dev, int fd, const char *what)
 {
 	struct stat st;
-	char text[16];
 
 	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
 		return fail(STATUS_HOST, EBADF,
-			    "--vfio fd=%d: not an open VFIO device; open one and hand it down, see "
+			    "--vfio %s: not an open VFIO device; open one and hand it over, see "
 			    "thru open",
-			    fd);
+			    what);
 	dev->fd = fd;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	snprintf(text, sizeof(text), "fd %d", fd);
-	name_by_number(dev, &st, text);
+	name_by_number(dev, &st, what);
 	dev->bound = vfio_device_is_bound(dev);
-	if (dev->bound && !has_iommufd)
-		return fail(STATUS_HOST, EINVAL,
-			    "%s: fd %d is bound to an iommufd already; hand that down as well: "
-			    "--iommufd fd=N",
-			    dev->name, fd);
 	return 0;
+}
+
+static int open_fd(struct vfio_device *dev, int fd)
+{
+	char what[16];
+
+	snprintf(what, sizeof(what), "fd=%d", fd);
+	return take_fd(dev, fd, what);
+}
+
+/* See verb_open.c: one message, the device and perhaps its iommufd. */
+static int receive(int from, int fds[2])
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	char name[64];
+	struct iovec text = { name, sizeof(name) };
+	struct msghdr message = {
+		.msg_iov = &text,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room),
+	};
+	struct cmsghdr *header;
+	ssize_t n;
+
+	do {
+		n = recvmsg(from, &message, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	header = CMSG_FIRSTHDR(&message);
+	if (n < 0)
+		return -errno;
+	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+		return -ENODATA;
+	memcpy(fds, CMSG_DATA(header),
+	       MIN(header->cmsg_len - CMSG_LEN(0), 2 * sizeof(int)) / sizeof(int) * sizeof(int));
+	return fds[0] < 0 ? -ENODATA : 0;
+}
+
+static int open_socket(struct passthrough *pt, struct vfio_device *dev, const char *path)
+{
+	_cleanup_fd_ int from = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fds[2] = { -1, -1 }, r = 0;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return fail(STATUS_USAGE, ENAMETOOLONG, "--vfio socket=%s: too long; give another",
+			    path);
+	strcpy(address.sun_path, path);
+	if (from < 0 || connect(from, (struct sockaddr *)&address, sizeof(address)))
+		r = -errno;
+	if (!r)
+		r = receive(from, fds);
+	if (r)
+		return fail(STATUS_HOST, -r,
+			    "--vfio socket=%s: %s; serve it with thru open --socket", path,
+			    strerror(-r));
+	if (pt->iommufd < 0) {
+		pt->iommufd = fds[1];
+		pt->iommufd_is_given = fds[1] >= 0;
+	} else {
+		fd_close(&fds[1]);
+	}
+	return take_fd(dev, fds[0], "socket");
 }
 
 static int open_one(struct passthrough *pt, const struct device_option *option)
@@ -99,7 +161,10 @@ static int open_one(struct passthrough *pt, const struct device_option *option)
 		r = open_path(dev, option->path);
 		break;
 	case DEVICE_BY_FD:
-		r = open_fd(dev, option->fd, pt->iommufd_is_given);
+		r = open_fd(dev, option->fd);
+		break;
+	case DEVICE_BY_SOCKET:
+		r = open_socket(pt, dev, option->path);
 		break;
 	}
 	if (*option->name)
@@ -136,7 +201,7 @@ static int use_iommufd(struct passthrough *pt, int fd)
 	struct stat st;
 
 	if (fd < 0)
-		return iommufd_open(&pt->iommufd);
+		return 0;
 	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
 		return fail(
 			STATUS_HOST, EBADF,
@@ -163,6 +228,14 @@ int passthrough_open(struct passthrough *pt, const struct run_options *o)
 		r = use_iommufd(pt, o->iommufd);
 	for (unsigned i = 0; !r && i < o->n_vfio; i++)
 		r = open_one(pt, &o->vfio[i]);
+	for (unsigned i = 0; !r && i < pt->n; i++)
+		if (pt->devices[i].bound && !pt->iommufd_is_given)
+			r = fail(STATUS_HOST, EINVAL,
+				 "%s: is bound to an iommufd already; hand that over as well: "
+				 "--iommufd fd=N",
+				 pt->devices[i].name);
+	if (!r && pt->iommufd < 0)
+		r = iommufd_open(&pt->iommufd);
 	return r;
 }
 
@@ -239,6 +312,11 @@ static int check_memlock(const struct memory *memory)
 {
 	struct rlimit limit;
 
+	/* Use what the operator allows (the hard limit). */
+	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_MEMLOCK, &limit);
+	}
 	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY ||
 	    limit.rlim_cur >= memory->size || may_lock_any())
 		return 0;
@@ -253,7 +331,7 @@ static int check_memlock(const struct memory *memory)
 /* Every region must lie in what all the attached IOMMUs can reach. */
 static int check_iovas(struct passthrough *pt, const struct memory *memory)
 {
-	struct range reach[64];
+	struct range reach[64], needed[MEMORY_RAM_MAX];
 	unsigned n = ARRAY_SIZE(reach);
 	int r = ioas_iova_ranges(pt->iommufd, pt->ioas, reach, &n);
 
@@ -265,6 +343,8 @@ static int check_iovas(struct passthrough *pt, const struct memory *memory)
 		const struct ram_region *ram = &memory->ram[i];
 		bool inside = false;
 
+		needed[i] = (struct range){ ram->base, ram->size };
+
 		for (unsigned k = 0; k < n; k++)
 			inside |= range_holds(reach[k], ram->base, ram->size);
 		if (!inside)
@@ -275,7 +355,8 @@ static int check_iovas(struct passthrough *pt, const struct memory *memory)
 				(unsigned long long)ram->base,
 				(unsigned long long)(ram->base + ram->size - 1));
 	}
-	return 0;
+	/* What an IOMMU of a later attachment reserves must not take it away again. */
+	return ioas_allow_iovas(pt->iommufd, pt->ioas, needed, memory->n_ram);
 }
 
 int passthrough_map(struct passthrough *pt, const struct memory *memory)

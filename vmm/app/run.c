@@ -148,6 +148,8 @@ static int prepare(struct run *run)
 	run->config = (struct board_config){
 		.cpus = o->cpus,
 		.mem_size = o->mem,
+		.hugepage = o->hugepage,
+		.prealloc = o->prealloc,
 		.kernel_path = o->kernel,
 		.initrd_path = o->initrd,
 		.cmdline = o->cmdline,

@@ -7,3 +7,4 @@
 int verb_devices(int argc, char **argv);
 int verb_bind(int argc, char **argv);
 int verb_unbind(int argc, char **argv);
+int verb_open(int argc, char **argv);

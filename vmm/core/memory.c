@@ -11,15 +11,57 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <host/kvm.h>
+#include <linux/memfd.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int map_ram(struct memory *mem)
+/* A number in the pool's folder in sysfs, 0 when it cannot be read. */
+static uint64_t pool_number(uint64_t hugepage, const char *name)
 {
-	void *hva;
+	char path[128], text[32] = "";
+	_cleanup_fd_ int fd = -1;
+	ssize_t n;
 
-	mem->memfd = memfd_create("guest-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%llukB/%s",
+		 (unsigned long long)(hugepage >> 10), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	return n > 0 ? strtoull(text, NULL, 10) : 0;
+}
+
+static int pool_too_small(const struct memory *mem, uint64_t hugepage)
+{
+	uint64_t all = pool_number(hugepage, "nr_hugepages");
+	uint64_t promised = pool_number(hugepage, "resv_hugepages");
+	uint64_t free = pool_number(hugepage, "free_hugepages");
+	uint64_t need = mem->size / hugepage, left = free > promised ? free - promised : 0;
+
+	return fail(STATUS_HOST, ENOMEM,
+		    "guest memory: it takes %llu huge pages of %llu MiB, and the host's pool has "
+		    "%llu left; enlarge it: echo %llu > "
+		    "/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages",
+		    (unsigned long long)need, (unsigned long long)(hugepage >> 20),
+		    (unsigned long long)left,
+		    (unsigned long long)(all + (need > left ? need - left : 0)),
+		    (unsigned long long)(hugepage >> 10));
+}
+
+static int create_memfd(struct memory *mem, uint64_t hugepage)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+
+	if (hugepage)
+		flags |= MFD_HUGETLB | (unsigned)__builtin_ctzll(hugepage) << MFD_HUGE_SHIFT;
+	mem->memfd = memfd_create("guest-ram", flags);
+	if (mem->memfd < 0 && hugepage)
+		return fail(
+			STATUS_HOST, errno,
+			"guest memory: this host has no pages of %llu MiB: %s; leave hugepages= "
+			"out, or choose the other size",
+			(unsigned long long)(hugepage >> 20), strerror(errno));
 	if (mem->memfd < 0)
 		return fail(STATUS_HOST, errno, "guest memory: memfd_create: %s", strerror(errno));
 	if (ftruncate(mem->memfd, (off_t)mem->size) < 0 ||
@@ -27,8 +69,21 @@ static int map_ram(struct memory *mem)
 		return fail(STATUS_HOST, errno,
 			    "guest memory of %llu MiB: %s; ask for less (--mem)",
 			    (unsigned long long)(mem->size >> 20), strerror(errno));
-	hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, mem->memfd,
-		   0);
+	return 0;
+}
+
+static int map_ram(struct memory *mem, uint64_t hugepage)
+{
+	/* Huge pages are reserved by the mapping: without, the guest would end by SIGBUS. */
+	int flags = MAP_SHARED | (hugepage ? 0 : MAP_NORESERVE);
+	int r = create_memfd(mem, hugepage);
+	void *hva;
+
+	if (r)
+		return r;
+	hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, flags, mem->memfd, 0);
+	if (hva == MAP_FAILED && hugepage && errno == ENOMEM)
+		return pool_too_small(mem, hugepage);
 	if (hva == MAP_FAILED)
 		return fail(STATUS_HOST, errno,
 			    "guest memory of %llu MiB: %s; ask for less (--mem)",
@@ -58,6 +113,12 @@ static void slot_give(struct memory *mem, unsigned slot)
 
 int memory_init(struct memory *mem, int vm_fd, const struct range *regions, unsigned n)
 {
+	return memory_init_huge(mem, vm_fd, regions, n, 0);
+}
+
+int memory_init_huge(struct memory *mem, int vm_fd, const struct range *regions, unsigned n,
+		     uint64_t hugepage)
+{
 	unsigned limit = MEMORY_SLOT_MAX, slot;
 	uint64_t offset = 0;
 	int r;
@@ -70,7 +131,7 @@ int memory_init(struct memory *mem, int vm_fd, const struct range *regions, unsi
 	mem->slot_limit = MIN(limit, (unsigned)MEMORY_SLOT_MAX);
 	for (unsigned i = 0; i < n; i++)
 		mem->size += regions[i].size;
-	r = map_ram(mem);
+	r = map_ram(mem, hugepage);
 	for (unsigned i = 0; !r && i < n; i++) {
 		mem->ram[i] = (struct ram_region){
 			.base = regions[i].base,

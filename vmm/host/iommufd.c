@@ -41,6 +41,25 @@ int iommufd_open(int *ret_fd)
 	}
 }
 
+int iommufd_account_process(int iommufd)
+{
+	struct iommu_option arg = {
+		.size = sizeof(arg),
+		.option_id = IOMMU_OPTION_RLIMIT_MODE,
+		.op = IOMMU_OPTION_OP_SET,
+		.val64 = 1,
+	};
+	int r = HOST_IOCTL(iommufd, IOMMU_OPTION, &arg);
+
+	if (r == -EPERM)
+		return fail(STATUS_HOST, EPERM,
+			    "iommufd: no permission to choose how pinned memory is accounted; run "
+			    "as root");
+	if (r < 0)
+		return fail(STATUS_HOST, -r, "iommufd: IOMMU_OPTION failed: %s", strerror(-r));
+	return 0;
+}
+
 int ioas_alloc(int iommufd, uint32_t *ret_ioas)
 {
 	struct iommu_ioas_alloc arg = { .size = sizeof(arg) };

@@ -158,8 +158,18 @@ int kvm_device_set(int fd, unsigned group, uint64_t attr, void *value)
 int kvm_vfio_file_add(int kvm_vfio, int vfio_fd)
 {
 	int32_t fd = vfio_fd;
+	struct kvm_device_attr arg = {
+		.group = KVM_DEV_VFIO_FILE,
+		.attr = KVM_DEV_VFIO_FILE_ADD,
+		.addr = (uintptr_t)&fd,
+	};
+	int r = HOST_IOCTL(kvm_vfio, KVM_SET_DEVICE_ATTR, &arg);
 
-	return kvm_device_set(kvm_vfio, KVM_DEV_VFIO_FILE, KVM_DEV_VFIO_FILE_ADD, &fd);
+	if (r == -EINVAL || r == -EBADF)
+		return fail(STATUS_HOST, -r,
+			    "descriptor %d: not a VFIO device; give one of /dev/vfio/devices",
+			    vfio_fd);
+	return r < 0 ? refused("KVM_SET_DEVICE_ATTR", r) : 0;
 }
 
 int kvm_vfio_file_remove(int kvm_vfio, int vfio_fd)

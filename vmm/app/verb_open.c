@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `thru open`: the one step of a guest's start that needs privilege, done for somebody who has none.
+ * It opens the devices and an iommufd, and hands them over: to a command that it becomes, or through
+ * a socket. Whoever has them needs no access to /dev/vfio or /dev/iommu.
+ *
+ * Descriptors of the command: 3 is the iommufd, 4 and up are the devices in the order given. Over the
+ * socket each connection gets one message: the device's name as text, and by SCM_RIGHTS the device
+ * and the iommufd.
+ *
+ * Pinned memory counts against each process by itself from here on (IOMMU_OPTION_RLIMIT_MODE 1), not
+ * against the user: two guests of one user then have a limit each. Only a privileged process may
+ * choose that. Main thread only.
+ */
+#include "verbs.h"
+
+#include "hostfn.h"
+#include "hostsafe.h"
+#include "options.h"
+
+#include <base/error.h>
+#include <base/fd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <host/iommufd.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define FIRST_FD 3
+
+struct opened {
+	const struct open_options *options;
+	struct passwd *user;
+	int iommufd;
+	int fds[OPTIONS_VFIO_MAX];
+	unsigned n;
+};
+
+static int find_user(struct opened *o)
+{
+	const char *name = o->options->user;
+
+	errno = 0;
+	o->user = getpwnam(name);
+	if (!o->user)
+		return fail(STATUS_USAGE, ENOENT,
+			    "--user %s: no such user; give a name of this host's", name);
+	return 0;
+}
+
+static int open_device(struct opened *o, struct bdf bdf)
+{
+	char why[HOSTFN_WHY], name[BDF_TEXT];
+	struct host_function fn;
+	int r = sysfs_function(bdf, &fn);
+
+	if (!r && o->options->bind && !hostfn_driver_is_vfio(fn.driver)) {
+		r = hostfn_is_bridge(&fn) ? 0 : sysfs_bind(bdf, "vfio-pci");
+		if (!r)
+			r = sysfs_function(bdf, &fn);
+	}
+	if (!r && hostfn_ready(&fn, why, sizeof(why)))
+		r = fail(STATUS_HOST, ENODEV, "%s %s", bdf_format(bdf, name), why);
+	if (!r)
+		r = sysfs_cdev_open(&fn, &o->fds[o->n]);
+	if (!r)
+		o->n++;
+	return r;
+}
+
+static int open_all(struct opened *o)
+{
+	int r = hostsafe_check(o->options->allow);
+
+	if (!r)
+		r = iommufd_open(&o->iommufd);
+	if (!r)
+		r = iommufd_account_process(o->iommufd);
+	for (unsigned i = 0; !r && i < o->options->n; i++)
+		r = open_device(o, o->options->bdfs[i]);
+	return r;
+}
+
+static int set_memlock(uint64_t bytes)
+{
+	struct rlimit limit = { bytes, bytes };
+
+	if (!bytes)
+		return 0;
+	if (bytes == UINT64_MAX)
+		limit = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+	if (setrlimit(RLIMIT_MEMLOCK, &limit))
+		return fail(STATUS_HOST, errno, "--memlock: %s; run as root", strerror(errno));
+	return 0;
+}
+
+/* One connection gets one device. */
+static int hand_over(struct opened *o, unsigned i, int listener)
+{
+	_cleanup_fd_ int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	char name[BDF_TEXT];
+	struct iovec text = { name, 0 };
+	struct msghdr message = {
+		.msg_iov = &text,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room),
+	};
+	int fds[2] = { o->fds[i], o->iommufd };
+
+	if (peer < 0)
+		return fail(STATUS_HOST, errno, "--socket: %s", strerror(errno));
+	text.iov_len = strlen(bdf_format(o->options->bdfs[i], name)) + 1;
+	control.header.cmsg_len = CMSG_LEN(sizeof(fds));
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
+	if (sendmsg(peer, &message, MSG_NOSIGNAL) < 0)
+		return fail(STATUS_HOST, errno, "--socket: nobody took %s: %s", name,
+			    strerror(errno));
+	return 0;
+}
+
+/* The file's owner and mode say who may connect. */
+static int serve(struct opened *o)
+{
+	const char *path = o->options->socket;
+	_cleanup_fd_ int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	mode_t mask = umask(0177);
+	int r = 0;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
+	    chown(path, o->user->pw_uid, o->user->pw_gid) || listen(listener, OPTIONS_VFIO_MAX))
+		r = fail(STATUS_HOST, errno, "--socket %s: %s; choose a path that does not exist",
+			 path, strerror(errno));
+	umask(mask);
+	for (unsigned i = 0; !r && i < o->n; i++)
+		r = hand_over(o, i, listener);
+	if (r != -EADDRINUSE)
+		unlink(path);
+	return r;
+}
+
+/* Nothing of root's stays: groups, ids, capabilities of all sets, and the way back (setuid files). */
+static int drop(const struct passwd *user)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
+
+	if (initgroups(user->pw_name, user->pw_gid))
+		goto failed;
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap))
+			goto failed;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) ||
+	    setresgid(user->pw_gid, user->pw_gid, user->pw_gid) ||
+	    setresuid(user->pw_uid, user->pw_uid, user->pw_uid) ||
+	    syscall(SYS_capset, &header, none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		goto failed;
+	return 0;
+failed:
+	return fail(STATUS_HOST, errno, "--user %s: cannot become that user: %s; run as root",
+		    user->pw_name, strerror(errno));
+}
+
+/* To the numbers that are documented, out of each other's way first; everything else closes. */
+static int renumber(struct opened *o)
+{
+	int all[OPTIONS_VFIO_MAX + 1];
+
+	for (unsigned i = 0; i <= o->n; i++) {
+		all[i] = fcntl(i ? o->fds[i - 1] : o->iommufd, F_DUPFD_CLOEXEC,
+			       FIRST_FD + (int)o->n + 1);
+		if (all[i] < 0)
+			return fail(STATUS_HOST, errno, "descriptors: %s", strerror(errno));
+	}
+	for (unsigned i = 0; i <= o->n; i++)
+		if (dup2(all[i], FIRST_FD + (int)i) < 0)
+			return fail(STATUS_HOST, errno, "descriptors: %s", strerror(errno));
+	syscall(SYS_close_range, (unsigned)FIRST_FD + o->n + 1, ~0u, 0);
+	return 0;
+}
+
+static int become(struct opened *o)
+{
+	char **command = o->options->command;
+	int r = renumber(o);
+
+	if (!r)
+		r = set_memlock(o->options->memlock);
+	if (!r)
+		r = drop(o->user);
+	if (r)
+		return r;
+	execvp(command[0], command);
+	return fail(STATUS_HOST, errno, "%s: %s; give a command that %s may run", command[0],
+		    strerror(errno), o->user->pw_name);
+}
+
+int verb_open(int argc, char **argv)
+{
+	struct open_options options;
+	struct opened o = { .options = &options, .iommufd = -1 };
+	int r = options_parse_open(argc, argv, &options);
+
+	if (!r)
+		r = find_user(&o);
+	if (!r)
+		r = open_all(&o);
+	if (!r)
+		r = options.socket ? serve(&o) : become(&o);
+	return r; /* the descriptors end with the process */
+}
