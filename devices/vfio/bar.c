@@ -82,9 +82,9 @@ static bool decodes(const struct vfio_function *fn, unsigned index)
 }
 
 /* A trapped access: each part of it to the MSI-X table, to the PBA, or to the device. */
-static void span_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
+static void span_answer(const struct vfio_span *span, uint64_t offset, void *data, unsigned len,
+			bool is_write)
 {
-	const struct vfio_span *span = ctx;
 	struct vfio_function *fn = span->fn;
 	const struct vfio_msix *msix = &fn->msix;
 	uint8_t *p = data;
@@ -107,6 +107,15 @@ static void span_access(void *ctx, uint64_t offset, void *data, unsigned len, bo
 		p += n;
 		len -= n;
 	}
+}
+
+static void span_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
+{
+	const struct vfio_span *span = ctx;
+
+	span_answer(span, offset, data, len, is_write);
+	vfio_function_accessed(span->fn, VFIO_PCI_BAR0_REGION_INDEX + span->bar,
+			       span->offset + offset, load_le(data, len), len, is_write);
 }
 
 /* Coming and going. */

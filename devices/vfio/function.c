@@ -44,6 +44,8 @@ void vfio_function_trouble(struct vfio_function *fn, const char *what)
 
 static void irqs_off(struct vfio_function *fn)
 {
+	if (fn->watch && fn->watch->irqs && fn->irq_mode != VFIO_IRQ_NONE)
+		fn->watch->irqs(fn->watch, false);
 	vfio_msix_disable(fn);
 	vfio_msi_disable(fn);
 	vfio_intx_disable(fn);
@@ -86,6 +88,8 @@ void vfio_function_irqs(struct vfio_function *fn)
 	fn->irq_mode = r ? VFIO_IRQ_NONE : wanted;
 	if (r)
 		vfio_function_trouble(fn, "interrupts");
+	else if (fn->watch && fn->watch->irqs && wanted != VFIO_IRQ_NONE)
+		fn->watch->irqs(fn->watch, true);
 }
 
 /* Reset. */
@@ -109,11 +113,50 @@ void vfio_function_guest_reset(struct vfio_function *fn)
 	vfio_function_irqs(fn);
 }
 
+/* The account that is kept of the guest's accesses. */
+
+void vfio_function_accessed(struct vfio_function *fn, unsigned region, uint64_t offset,
+			    uint64_t value, unsigned len, bool is_write)
+{
+	const struct vfio_access access = { region, len, offset, value, is_write };
+	struct vfio_watch *watch = fn->watch;
+
+	if (!watch)
+		return;
+	if (is_write)
+		watch->writes[region]++;
+	else
+		watch->reads[region]++;
+	if (watch->access)
+		watch->access(watch, &access);
+}
+
+static uint32_t config_read(struct pci_function *pci, unsigned offset, unsigned len)
+{
+	uint32_t value = vfio_config_read(pci, offset, len);
+
+	vfio_function_accessed(vfio_function_of(pci), VFIO_PCI_CONFIG_REGION_INDEX, offset, value,
+			       len, false);
+	return value;
+}
+
+static void config_write(struct pci_function *pci, unsigned offset, unsigned len, uint32_t value)
+{
+	vfio_config_write(pci, offset, len, value);
+	vfio_function_accessed(vfio_function_of(pci), VFIO_PCI_CONFIG_REGION_INDEX, offset, value,
+			       len, true);
+}
+
+uint32_t vfio_function_config(struct vfio_function *fn, unsigned offset, unsigned len)
+{
+	return vfio_config_read(&fn->pci, offset, len);
+}
+
 /* Life. */
 
 static const struct pci_function_ops ops = {
-	.config_read = vfio_config_read,
-	.config_write = vfio_config_write,
+	.config_read = config_read,
+	.config_write = config_write,
 	.bar_map = vfio_bar_map,
 	.bar_unmap = vfio_bar_unmap,
 	.command_changed = vfio_config_command,
@@ -178,6 +221,7 @@ int vfio_function_create(const struct vfio_function_config *config, struct vfio_
 	fn->memory = config->memory;
 	fn->irq = config->irq;
 	fn->loop = config->loop;
+	fn->watch = config->watch;
 	fn->intx.fd = fn->intx.unmask_fd = -1;
 	r = init(fn, config);
 	if (r) {

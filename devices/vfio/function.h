@@ -81,7 +81,8 @@ struct vfio_function {
 	struct memory *memory;
 	struct irq_router *irq;
 	struct loop *loop;
-	bool lost;   /* the device does not answer: nothing more is asked of it */
+	struct vfio_watch *watch; /* NULL: nobody keeps account */
+	bool lost;                /* the device does not answer: nothing more is asked of it */
 	bool ending; /* being taken down: why is recorded already, if there was a reason */
 	enum vfio_irq_mode irq_mode;
 
@@ -109,6 +110,10 @@ static inline struct vfio_function *vfio_function_of(struct pci_function *pci)
 
 /* The device did not answer, though it should have: end the VM, once. */
 void vfio_function_lost(struct vfio_function *fn, const char *why);
+
+/* A trapped access was answered: counted, and told to whoever watches. */
+void vfio_function_accessed(struct vfio_function *fn, unsigned region, uint64_t offset,
+			    uint64_t value, unsigned len, bool is_write);
 
 /* Something that the guest asked for could not be done; the recorded reason becomes a line. */
 void vfio_function_trouble(struct vfio_function *fn, const char *what);

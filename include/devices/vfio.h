@@ -16,6 +16,26 @@
 
 struct vfio_function;
 
+/* One access of the guest that was trapped: what it asked and what it got. */
+struct vfio_access {
+	unsigned region; /* VFIO_PCI_*_REGION_INDEX */
+	unsigned len;
+	uint64_t offset, value;
+	bool is_write;
+};
+
+/*
+ * An account of a device, kept by its functions over reboots of the guest; its owner's. The calls
+ * come under the loop's lock, `access` on the thread of the vcpu that made it.
+ */
+struct vfio_watch {
+	uint64_t reads[VFIO_PCI_NUM_REGIONS], writes[VFIO_PCI_NUM_REGIONS];
+	void (*access)(struct vfio_watch *watch, const struct vfio_access *access); /* or NULL */
+	void (*irqs)(struct vfio_watch *watch,
+		     bool on); /* just turned on, about to go off; or NULL */
+	void *irqs_ctx, *access_ctx;
+};
+
 /* What a function leans on; all outlive it. */
 struct vfio_function_config {
 	struct vfio_device *dev; /* bound and attached */
@@ -23,8 +43,9 @@ struct vfio_function_config {
 	struct memory *memory;
 	struct irq_router *irq;
 	struct loop *loop;
-	unsigned devfn;     /* where the guest sees it */
-	bool multifunction; /* there are others with this device number */
+	unsigned devfn;           /* where the guest sees it */
+	bool multifunction;       /* there are others with this device number */
+	struct vfio_watch *watch; /* NULL: nobody keeps account */
 };
 
 /*
@@ -41,6 +62,9 @@ int vfio_reset_all(struct vfio_device *devs, unsigned n) _must_check_;
  */
 int vfio_function_create(const struct vfio_function_config *config,
 			 struct vfio_function **ret) _must_check_;
+
+/* What the guest would read of its configuration space, 1, 2 or 4 bytes aligned. */
+uint32_t vfio_function_config(struct vfio_function *fn, unsigned offset, unsigned len);
 
 /* Off the root, interrupts off, DMA off, BARs unmapped; a reset is due. NULL is harmless. */
 void vfio_function_destroy(struct vfio_function *fn);

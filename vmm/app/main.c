@@ -18,10 +18,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
-	{ "devices", verb_devices },
-	{ "bind", verb_bind },
-	{ "unbind", verb_unbind },
-	{ "open", verb_open },
+	{ "devices", verb_devices }, { "bind", verb_bind },   { "unbind", verb_unbind },
+	{ "open", verb_open },       { "trace", verb_trace },
 };
 
 /* Help asked for anywhere is help, whatever else is on the line. */

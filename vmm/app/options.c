@@ -238,6 +238,18 @@ static int set_explain(struct run_options *o, const char *value)
 	return 0;
 }
 
+static int set_stats(struct run_options *o, const char *value)
+{
+	o->stats = true;
+	return 0;
+}
+
+static int set_trace(struct run_options *o, const char *value)
+{
+	o->trace = value;
+	return *value ? 0 : usage("--trace: the file's name is empty; leave the option out");
+}
+
 /* The common case first; help prints them in this order. */
 static const struct option run_table[] = {
 	{ "--kernel", "FILE", false, set_kernel, "what to boot: a bzImage or an ELF vmlinux" },
@@ -265,6 +277,12 @@ static const struct option run_table[] = {
 	{ "--explain", NULL, false, set_explain,
 	  "tell every KVM, VFIO and iommufd call on standard\n"
 	  "error, with the reason for it and where it is documented" },
+	{ "--trace", "FILE", false, set_trace,
+	  "record every trapped access to a passed device;\n"
+	  "thru trace FILE prints it" },
+	{ "--stats", NULL, false, set_stats,
+	  "at the end tell exits by kind, trapped accesses by\n"
+	  "region, interrupts by vector (at any time: SIGUSR1)" },
 	{ 0 },
 };
 
@@ -301,9 +319,10 @@ static const struct {
 	  no_options },
 	{ "open", "--user NAME [OPTION...] BDF... [-- COMMAND...]",
 	  "open PCI functions for a command that has no privilege", open_table },
+	{ "trace", "FILE", "print what thru run --trace recorded, registers by name", no_options },
 };
 
-const char *const options_verbs[] = { "run", "devices", "bind", "unbind", "open", NULL };
+const char *const options_verbs[] = { "run", "devices", "bind", "unbind", "open", "trace", NULL };
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)
 {
@@ -557,6 +576,17 @@ int options_parse_open(int argc, char **argv, struct open_options *ret)
 	if (!r)
 		*ret = o;
 	return r;
+}
+
+int options_parse_trace(int argc, char **argv, const char **ret_path)
+{
+	for (int i = 1; i < argc; i++)
+		if (is_option(argv[i]))
+			return fail_unknown(argv[0], no_options, argv[i]);
+	if (argc != 2)
+		return usage("trace: give one file, as in thru trace FILE");
+	*ret_path = argv[1];
+	return 0;
 }
 
 bool help_known(const char *verb)

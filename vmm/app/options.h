@@ -35,6 +35,8 @@ struct run_options {
 	const char *serial_path; /* SERIAL_FILE only */
 	bool restart;            /* --on-reboot restart */
 	bool explain;
+	bool stats;
+	const char *trace; /* NULL: none */
 };
 
 struct open_options {
@@ -53,6 +55,9 @@ int options_parse_run(int argc, char **argv, struct run_options *ret) _must_chec
 
 /* `devices`: only --json. */
 int options_parse_devices(int argc, char **argv, bool *ret_json) _must_check_;
+
+/* `trace`: one file. */
+int options_parse_trace(int argc, char **argv, const char **ret_path) _must_check_;
 
 /* `bind`, `unbind`: one BDF or more, each once. *ret has room for argc. */
 int options_parse_bdfs(int argc, char **argv, struct bdf *ret, unsigned *ret_n) _must_check_;

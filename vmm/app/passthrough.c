@@ -399,6 +399,7 @@ int passthrough_add(struct passthrough *pt, struct board *board)
 			.memory = &board->memory,
 			.irq = &board->irq,
 			.loop = board->loop,
+			.watch = &pt->watches[i],
 			.devfn = pt->devfns[i],
 			.multifunction = has_siblings(pt, i),
 		};

@@ -20,7 +20,8 @@ struct passthrough {
 	struct vfio_device devices[PASSTHROUGH_MAX];
 	struct vfio_events events[PASSTHROUGH_MAX];
 	struct vfio_function *functions[PASSTHROUGH_MAX];
-	unsigned n_functions; /* of this VM */
+	struct vfio_watch watches[PASSTHROUGH_MAX]; /* what --stats and --trace tell of */
+	unsigned n_functions;                       /* of this VM */
 	int iommufd;
 	bool iommufd_is_given; /* opened by somebody else */
 	uint32_t ioas;

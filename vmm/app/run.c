@@ -7,7 +7,9 @@
 
 #include "machine.h"
 #include "options.h"
+#include "stats.h"
 #include "terminal.h"
+#include "trace.h"
 
 #include <base/error.h>
 #include <base/fd.h>
@@ -30,6 +32,8 @@ struct run {
 	struct loop_source signals;
 	struct passthrough passthrough;
 	struct machine machine;
+	struct stats stats;
+	struct trace trace;
 	struct terminal terminal;
 	int kvm_fd, serial_fd;
 };
@@ -60,6 +64,8 @@ static void on_signal(struct loop_source *source, uint32_t events)
 		return;
 	if (info.ssi_signo == SIGPWR)
 		arch_board_button(&run->machine.board);
+	else if (info.ssi_signo == SIGUSR1)
+		stats_print(&run->stats, &run->machine.vcpus, STDERR_FILENO);
 	else
 		loop_post(&run->loop, VM_EVENT_SIGNAL, (int)info.ssi_signo);
 }
@@ -74,6 +80,7 @@ static int watch_signals(struct run *run)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGPWR);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL); /* before any thread: all inherit it */
 	signal(SIGPIPE, SIG_IGN);
 	run->signals = (struct loop_source){
@@ -174,6 +181,10 @@ static int prepare(struct run *run)
 		r = watch_signals(run);
 	if (!r)
 		r = open_serial(run);
+	if (!r)
+		stats_init(&run->stats, &run->passthrough, o->stats);
+	if (!r && o->trace)
+		r = trace_open(&run->trace, o->trace, &run->loop, &run->passthrough);
 	return r;
 }
 
@@ -183,10 +194,14 @@ static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value
 	int r;
 
 	r = machine_init(&run->machine, run->kvm_fd, &run->loop, &run->config, &run->passthrough);
+	if (!r && run->options.trace)
+		r = trace_devices(&run->trace);
 	if (!r)
 		r = machine_run(&run->machine);
 	if (!r)
 		*ret_event = loop_run(&run->loop, ret_value);
+	vcpu_set_stop(&run->machine.vcpus);
+	stats_gather(&run->stats, &run->machine.vcpus);
 	machine_deinit(&run->machine);
 	loop_forget(&run->loop, VM_EVENT_SIGNAL);
 	return r;
@@ -215,7 +230,11 @@ static int event_status(enum vm_event event, int value)
 
 int verb_run(int argc, char **argv)
 {
-	struct run run = { .kvm_fd = -1, .serial_fd = -1, .signals.fd = -1 };
+	struct run run = { .kvm_fd = -1,
+			   .serial_fd = -1,
+			   .signals.fd = -1,
+			   .stats.interrupts_fd = -1,
+			   .trace.fd = -1 };
 	enum vm_event event = VM_EVENT_NONE;
 	int r, value = 0;
 
@@ -231,6 +250,11 @@ int verb_run(int argc, char **argv)
 	} while (!r && event == VM_EVENT_REBOOT && run.options.restart);
 
 	terminal_deinit(&run.terminal);
+	if (run.options.trace && run.trace.path && trace_close(&run.trace) && !r)
+		r = -EIO;
+	if (run.options.stats && run.stats.pt)
+		stats_print(&run.stats, NULL, STDERR_FILENO);
+	stats_deinit(&run.stats);
 	explain_phase("the devices go back; closing a file undoes its bind");
 	passthrough_close(&run.passthrough);
 	explain_stop();

@@ -102,6 +102,21 @@ static bool exit_handle(struct vcpu *vcpu)
 	}
 }
 
+static _Thread_local unsigned current;
+
+unsigned vcpu_current(void)
+{
+	return current;
+}
+
+/* Only this thread writes; whoever prints reads. */
+static void count(struct vcpu_set *set, uint32_t reason)
+{
+	uint64_t *n = &set->exits[current][MIN(reason, VCPU_EXITS - 1u)];
+
+	__atomic_store_n(n, *n + 1, __ATOMIC_RELAXED);
+}
+
 struct vcpu_thread {
 	struct vcpu_set *set;
 	struct vcpu *vcpu;
@@ -117,10 +132,13 @@ static void *vcpu_main(void *arg)
 	int r;
 
 	free(arg);
+	current = vcpu->index;
 	while (go_on && !__atomic_load_n(&thread.set->stop, __ATOMIC_ACQUIRE)) {
 		r = ioctl(vcpu->fd, KVM_RUN, 0);
-		if (r < 0 && (errno == EINTR || errno == EAGAIN))
+		if (r < 0 && (errno == EINTR || errno == EAGAIN)) {
+			count(thread.set, KVM_EXIT_INTR);
 			continue;
+		}
 		if (r < 0) {
 			int err = errno;
 
@@ -129,6 +147,7 @@ static void *vcpu_main(void *arg)
 			run_failed(vcpu, err);
 			break;
 		}
+		count(thread.set, vcpu->run->exit_reason);
 		loop_lock(loop);
 		go_on = exit_handle(vcpu);
 		loop_unlock(loop);
@@ -167,7 +186,8 @@ int vcpu_set_init(struct vcpu_set *set, struct board *board, unsigned n)
 	set->board = board;
 	set->vcpus = calloc(n, sizeof(*set->vcpus));
 	set->threads = calloc(n, sizeof(*set->threads));
-	if (!set->vcpus || !set->threads)
+	set->exits = calloc(n, sizeof(*set->exits));
+	if (!set->vcpus || !set->threads || !set->exits)
 		return fail(STATUS_FAILURE, ENOMEM, "%u vcpus: out of memory", n);
 	while (!r && set->n < n) {
 		struct vcpu *vcpu = &set->vcpus[set->n];
@@ -221,5 +241,6 @@ void vcpu_set_deinit(struct vcpu_set *set)
 	}
 	free(set->vcpus);
 	free(set->threads);
+	free(set->exits);
 	memset(set, 0, sizeof(*set));
 }

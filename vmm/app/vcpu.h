@@ -8,14 +8,20 @@
 #include <arch/arch.h>
 #include <pthread.h>
 
+#define VCPU_EXITS 64
+
 struct vcpu_set {
 	struct board *board;
 	struct vcpu *vcpus;
 	pthread_t *threads;
-	unsigned n;       /* created */
-	unsigned running; /* threads started */
-	bool stop;        /* atomic */
+	unsigned n;                    /* created */
+	unsigned running;              /* threads started */
+	bool stop;                     /* atomic */
+	uint64_t (*exits)[VCPU_EXITS]; /* of each vcpu, by KVM_EXIT_*, the last for all others */
 };
+
+/* The index of the vcpu whose thread this is. */
+unsigned vcpu_current(void);
 
 /* Create `n` vcpus on the board and initialise each (arch_vcpu_init). */
 int vcpu_set_init(struct vcpu_set *set, struct board *board, unsigned n) _must_check_;
