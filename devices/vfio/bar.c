@@ -125,6 +125,7 @@ static void span_remove(struct vfio_span *span)
 	struct vfio_function *fn = span->fn;
 	const struct pci_root_config *config = &fn->root->config;
 
+	vfio_p2p_remove(span);
 	if (span->in_slot)
 		memory_slot_remove(fn->memory, span->slot);
 	if (span->on_bus)
@@ -145,6 +146,8 @@ static int span_add(struct vfio_span *span, uint64_t address)
 		r = memory_slot_add(fn->memory, address + span->offset, span->size, span->hva, 0,
 				    &span->slot);
 		span->in_slot = !r;
+		span->address = address + span->offset;
+		vfio_p2p_add(span);
 		if (r != -ENOSPC)
 			return r;
 		/* Slower, but right. */
@@ -167,9 +170,12 @@ static int span_add(struct vfio_span *span, uint64_t address)
 int vfio_bar_map(struct pci_function *pci, unsigned index, uint64_t address)
 {
 	struct vfio_function *fn = vfio_function_of(pci);
-	struct vfio_bar *bar = &fn->bars[index];
+	struct vfio_bar *bar;
 	int r = 0;
 
+	if (index == PCI_BAR_ROM)
+		return vfio_rom_map(fn, address);
+	bar = &fn->bars[index];
 	for (unsigned i = 0; i < bar->n_spans && !r; i++)
 		r = span_add(&bar->spans[i], address);
 	if (r)
@@ -179,10 +185,14 @@ int vfio_bar_map(struct pci_function *pci, unsigned index, uint64_t address)
 
 void vfio_bar_unmap(struct pci_function *pci, unsigned index)
 {
-	struct vfio_bar *bar = &vfio_function_of(pci)->bars[index];
+	struct vfio_function *fn = vfio_function_of(pci);
 
-	for (unsigned i = 0; i < bar->n_spans; i++)
-		span_remove(&bar->spans[i]);
+	if (index == PCI_BAR_ROM) {
+		vfio_rom_unmap(fn);
+		return;
+	}
+	for (unsigned i = 0; i < fn->bars[index].n_spans; i++)
+		span_remove(&fn->bars[index].spans[i]);
 }
 
 /* Tiling. */

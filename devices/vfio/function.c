@@ -97,6 +97,7 @@ void vfio_function_irqs(struct vfio_function *fn)
 static void quiet(struct vfio_function *fn)
 {
 	irqs_off(fn);
+	vfio_config_power_up(fn);
 	/* VFIO restores the command register after a reset: no bus mastering with it. */
 	vfio_config_set_command(fn, 0);
 }
@@ -195,6 +196,8 @@ static int init(struct vfio_function *fn, const struct vfio_function_config *con
 		r = vfio_intx_init(fn);
 	if (!r)
 		r = vfio_bars_init(fn);
+	if (!r && config->rom)
+		r = vfio_rom_init(fn, config->rom_fd);
 	if (r)
 		return r;
 	fn->pci.config[PCI_INTERRUPT_PIN] = fn->intx.pin;
@@ -222,6 +225,9 @@ int vfio_function_create(const struct vfio_function_config *config, struct vfio_
 	fn->irq = config->irq;
 	fn->loop = config->loop;
 	fn->watch = config->watch;
+	fn->p2p = config->p2p;
+	fn->iommufd = config->iommufd;
+	fn->ioas = config->ioas;
 	fn->intx.fd = fn->intx.unmask_fd = -1;
 	r = init(fn, config);
 	if (r) {
@@ -240,6 +246,7 @@ void vfio_function_destroy(struct vfio_function *fn)
 	pci_root_remove(fn->root, &fn->pci);
 	quiet(fn);
 	vfio_bars_deinit(fn);
+	vfio_rom_deinit(fn);
 	vfio_msix_deinit(fn);
 	free(fn);
 }

@@ -6,6 +6,8 @@
  *   reset.c     the ladder of resets
  *   config.c    configuration space by table
  *   bar.c       BARs as memory slots and trapped spans
+ *   rom.c       the expansion ROM as a copy
+ *   p2p.c       BARs within reach of the other devices
  *   intx.c msi.c msix.c   the three kinds of interrupt
  */
 #pragma once
@@ -22,6 +24,8 @@ struct vfio_span {
 	void *hva;             /* NULL: trapped */
 	unsigned slot;
 	bool in_slot, on_bus;
+	bool in_ioas;     /* other devices reach it (p2p.c) */
+	uint64_t address; /* guest physical, of one in a slot */
 	struct bus_region region;
 };
 
@@ -32,6 +36,15 @@ struct vfio_bar {
 	struct vfio_span *spans;
 	unsigned n_spans;
 	char name[48]; /* of its trapped regions */
+};
+
+/* The expansion ROM: a copy that the guest reads. */
+struct vfio_rom {
+	uint8_t *data;
+	uint64_t size; /* 0: none */
+	unsigned slot;
+	bool in_slot, on_bus;
+	struct bus_region region;
 };
 
 /* One MSI or MSI-X vector: an eventfd that VFIO signals and, while unmasked, KVM listens to. */
@@ -94,8 +107,14 @@ struct vfio_function {
 	uint16_t device_command;          /* what the device's command register was last given */
 	unsigned pm_cap, express_cap, af_cap;
 	bool express_flr, af_flr; /* the device has that bit */
+	bool low_power;           /* the host may take its power: the state's bits are ours */
+
+	bool p2p;
+	int iommufd; /* of p2p */
+	uint32_t ioas;
 
 	struct vfio_bar bars[PCI_BARS];
+	struct vfio_rom rom;
 	struct vfio_intx intx;
 	struct vfio_msi msi;
 	struct vfio_msix msix;
@@ -145,6 +164,9 @@ void vfio_config_emulate(struct vfio_function *fn, unsigned offset, unsigned len
 /* Give the device a command register; nothing when it has that value already. */
 void vfio_config_set_command(struct vfio_function *fn, uint16_t command);
 
+/* Power is back, whatever the guest said: before a reset, and at the end. */
+void vfio_config_power_up(struct vfio_function *fn);
+
 /* Hide a capability that turned out to be unusable (before the function is on the root). */
 void vfio_config_hide(struct vfio_function *fn, unsigned cap);
 
@@ -157,6 +179,17 @@ void vfio_bar_unmap(struct pci_function *pci, unsigned index);
 /* A part of a BAR straight from or to the device, any size and alignment. */
 void vfio_bar_device_access(struct vfio_function *fn, unsigned index, uint64_t offset, void *data,
 			    unsigned len, bool is_write);
+
+/* rom.c: fd -1 is the device's own. A device without one is no error. */
+int vfio_rom_init(struct vfio_function *fn, int fd) _must_check_;
+void vfio_rom_deinit(struct vfio_function *fn);
+int vfio_rom_map(struct vfio_function *fn, uint64_t address) _must_check_;
+void vfio_rom_unmap(struct vfio_function *fn);
+
+/* p2p.c: a span came to, or goes from, its address; decode is on again after it was off. */
+void vfio_p2p_add(struct vfio_span *span);
+void vfio_p2p_remove(struct vfio_span *span);
+void vfio_p2p_redo(struct vfio_function *fn);
 
 /* intx.c */
 int vfio_intx_init(struct vfio_function *fn) _must_check_;

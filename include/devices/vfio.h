@@ -46,6 +46,11 @@ struct vfio_function_config {
 	unsigned devfn;           /* where the guest sees it */
 	bool multifunction;       /* there are others with this device number */
 	struct vfio_watch *watch; /* NULL: nobody keeps account */
+	bool rom;                 /* the guest sees an expansion ROM: rom_fd's, or the device's */
+	int rom_fd;               /* a file to take it from; -1: the device */
+	bool p2p;                 /* the other devices of `ioas` may reach its BARs */
+	int iommufd;              /* of p2p only */
+	uint32_t ioas;
 };
 
 /*

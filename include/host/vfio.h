@@ -24,6 +24,8 @@ struct vfio_device {
 	bool bound;
 	bool attached;
 	enum vfio_device_state state;
+	bool has_token; /* a VF token goes with the bind */
+	uint8_t token[16];
 	bool no_reset; /* never reset: the operator answers for what it holds */
 	bool gone;     /* it does not answer any more */
 };
@@ -32,7 +34,8 @@ struct vfio_device {
 bool vfio_device_is_bound(const struct vfio_device *dev);
 
 /*
- * VFIO_DEVICE_BIND_IOMMUFD (resets the device), VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+ * VFIO_DEVICE_BIND_IOMMUFD (resets the device; VFIO_DEVICE_BIND_FLAG_TOKEN, kernel 6.18, with a
+ * token), VFIO_DEVICE_ATTACH_IOMMUFD_PT,
  * VFIO_DEVICE_DETACH_IOMMUFD_PT. An unbind happens when the cdev is closed.
  */
 int vfio_device_bind(struct vfio_device *dev, int iommufd) _must_check_;
@@ -97,3 +100,17 @@ int vfio_hot_reset_info(const struct vfio_device *dev,
  * -errno is returned and nothing recorded: there may be another way.
  */
 int vfio_hot_reset(const struct vfio_device *dev) _must_check_;
+
+/*
+ * VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY and _EXIT: whether the host may take power from the device. In
+ * between, any other call wakes it for its own time. -errno is returned and nothing recorded.
+ */
+int vfio_low_power(const struct vfio_device *dev, bool enter) _must_check_;
+
+/*
+ * VFIO_DEVICE_FEATURE_DMA_BUF (kernel 6.19): part of a BAR as a dma-buf, which other devices may
+ * reach (ioas_map_file()). The kernel revokes it when memory decode goes off or the device is reset.
+ * -errno is returned and nothing recorded.
+ */
+int vfio_region_dmabuf(const struct vfio_device *dev, unsigned index, struct range part,
+		       int *ret_fd) _must_check_;

@@ -8,6 +8,7 @@
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
+#include <host/iommufd.h>
 #include <linux/pci_regs.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -376,4 +377,58 @@ int vfio_hot_reset(const struct vfio_device *dev)
 			return wrong(-EINVAL, "hot reset of a function that is not ours");
 	fake.hot_resets++;
 	return fake.hot_error;
+}
+
+int vfio_low_power(const struct vfio_device *dev, bool enter)
+{
+	(void)dev;
+	if (!fake.has_low_power)
+		return -ENOTTY;
+	if (fake.low_power == enter)
+		return wrong(-EINVAL, "low power %s twice", enter ? "entry" : "exit");
+	fake.low_power = enter;
+	fake.low_powers++;
+	return 0;
+}
+
+int vfio_region_dmabuf(const struct vfio_device *dev, unsigned index, struct range part,
+		       int *ret_fd)
+{
+	(void)dev;
+	if (!fake.has_dmabuf)
+		return -ENOTTY;
+	if (!decodes(index))
+		return wrong(-ENODEV, "dma-buf of BAR %u while decode is off", index);
+	if (!range_holds((struct range){ 0, fake.regions[index].size }, part.base, part.size))
+		return wrong(-EINVAL, "dma-buf outside BAR %u", index);
+	fake.dmabufs++;
+	*ret_fd = dup(STDERR_FILENO);
+	return 0;
+}
+
+/* include/host/iommufd.h, what p2p.c uses of it: one mapping for each call. */
+
+int ioas_map_file(int iommufd, uint32_t ioas, int fd, uint64_t offset, uint64_t size, iova_t iova)
+{
+	(void)iommufd;
+	(void)ioas;
+	if (fd < 0 || offset || fake.n_ioas == ARRAY_SIZE(fake.ioas))
+		return wrong(-EINVAL, "map of %#lx", (long)iova);
+	for (unsigned i = 0; i < fake.n_ioas; i++)
+		if (range_overlaps(fake.ioas[i], (struct range){ iova, size }))
+			return wrong(-EEXIST, "map over %#lx", (long)iova);
+	fake.ioas[fake.n_ioas++] = (struct range){ iova, size };
+	return 0;
+}
+
+int ioas_unmap(int iommufd, uint32_t ioas, iova_t iova, uint64_t size)
+{
+	(void)iommufd;
+	(void)ioas;
+	for (unsigned i = 0; i < fake.n_ioas; i++)
+		if (fake.ioas[i].base == iova && fake.ioas[i].size == size) {
+			fake.ioas[i] = fake.ioas[--fake.n_ioas];
+			return 0;
+		}
+	return wrong(-ENOENT, "unmap of %#lx", (long)iova);
 }

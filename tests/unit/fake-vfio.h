@@ -45,7 +45,13 @@ struct fake_vfio {
 	unsigned resets, hot_resets, mmaps, munmaps;
 	struct vfio_pci_dependent_device bus[4]; /* what a hot reset hits */
 	unsigned n_bus;                          /* 0: there is none */
-	int hot_error;                           /* what a hot reset answers */
+	bool has_low_power, low_power;
+	unsigned low_powers;
+	bool has_dmabuf;
+	unsigned dmabufs;
+	struct range ioas[8]; /* BARs within reach of other devices */
+	unsigned n_ioas;
+	int hot_error; /* what a hot reset answers */
 	unsigned config_reads, config_writes;
 	uint64_t mmap_align; /* of the last one */
 	unsigned wrongs;

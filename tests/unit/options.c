@@ -81,6 +81,7 @@ static void device_values(void)
 	CHECK_EQ(o.vfio[2].devfn, 0xf8);
 	CHECK_EQ(o.vfio[2].reset, DEVICE_RESET_NONE);
 	CHECK_EQ(o.vfio[3].devfn, 0xff);
+	CHECK(!o.vfio[3].has_token);
 	CHECK_EQ(o.iommufd, 9);
 	CHECK_EQ(o.allow, HOSTSAFE_ACS_OVERRIDE | HOSTSAFE_UNSAFE_INTERRUPTS);
 }
@@ -101,6 +102,22 @@ static void sizes(void)
 		CHECK(!parse(line));
 		CHECK_EQ(o.mem, cases[i].size);
 	}
+}
+
+static void tokens(void)
+{
+	static const uint8_t want[] = { 0xd6, 0x9e, 0x3f, 0x51, 0x4e, 0x0f, 0x4b, 0x8f,
+					0x9c, 0x6e, 0x0d, 0x7f, 0x6c, 0x2f, 0x3f, 0x11 };
+
+	CHECK(!parse("--kernel|k|--vfio|00:02.0,vf-token=d69e3f51-4E0F-4b8f-9c6e-0d7f6c2f3f11"));
+	CHECK(o.vfio[0].has_token);
+	CHECK(!memcmp(o.vfio[0].token, want, sizeof(want)));
+	CHECK(parse("--kernel|k|--vfio|00:02.0,vf-token=d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f1"));
+	CHECK_ERROR("not a UUID");
+	CHECK(parse("--kernel|k|--vfio|00:02.0,vf-token=d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f111"));
+	CHECK_ERROR("not a UUID");
+	CHECK(parse("--kernel|k|--vfio|00:02.0,vf-token=d69e3f514e0f4b8f9c6e0d7f6c2f3f11"));
+	CHECK_ERROR("not a UUID");
 }
 
 static void pages(void)
@@ -344,8 +361,10 @@ static void help(void)
 }
 
 static const struct test tests[] = {
-	TEST(defaults),  TEST(everything), TEST(device_values), TEST(pages),
-	TEST(open_verb), TEST(sizes),      TEST(refusals),      TEST(too_many_devices),
-	TEST(devices),   TEST(bdfs),       TEST(nearest),       TEST(help),
+	TEST(defaults), TEST(everything), TEST(device_values),
+	TEST(tokens),   TEST(pages),      TEST(open_verb),
+	TEST(sizes),    TEST(refusals),   TEST(too_many_devices),
+	TEST(devices),  TEST(bdfs),       TEST(nearest),
+	TEST(help),
 };
 TEST_MAIN(tests)

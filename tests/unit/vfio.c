@@ -12,6 +12,7 @@
 #include <devices/vfio.h>
 #include <devices/vfio/function.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <unistd.h>
 
@@ -35,7 +36,8 @@ static struct loop loop;
 static struct vfio_device dev;
 static struct vfio_function *fn;
 static unsigned page;
-static bool siblings;
+static bool siblings, with_rom, with_p2p;
+static int rom_fd = -1;
 
 static void board(void)
 {
@@ -57,7 +59,8 @@ static void board(void)
 	    irq_router_init(&irq, -1, 24) || loop_init(&loop))
 		abort();
 	page = (unsigned)sysconf(_SC_PAGESIZE);
-	siblings = false;
+	siblings = with_rom = with_p2p = false;
+	rom_fd = -1;
 	dev = (struct vfio_device){
 		.name = "0000:01:00.0", .fd = -1, .devid = 5, .state = VFIO_DEVICE_CLEAN
 	};
@@ -81,6 +84,9 @@ static int start(void)
 		.loop = &loop,
 		.devfn = PCI_DEVFN(2, 0),
 		.multifunction = siblings,
+		.rom = with_rom,
+		.rom_fd = rom_fd,
+		.p2p = with_p2p,
 	};
 	int r = vfio_function_create(&config, &fn);
 
@@ -955,6 +961,161 @@ static void no_pin(void)
 
 /* Resets, loss */
 
+static void add_pm(bool soft_reset)
+{
+	fake_cap(0x40, PCI_CAP_ID_PM);
+	store_le16(fake.config + 0x44, soft_reset ? 0 : PCI_PM_CTRL_NO_SOFT_RESET);
+}
+
+/* Power, ROM, peers */
+
+static void low_power(void)
+{
+	uint64_t bar;
+
+	setup();
+	fake_bar(0, 0, page * 4, true);
+	add_pm(true);
+	fake.has_low_power = true;
+	CHECK_EQ(start(), 0);
+	set(AT + PCI_COMMAND, 2, ON);
+	bar = bar_at(0);
+	set(AT + 0x44, 2, 3);
+	CHECK(fake.low_power);
+	CHECK_EQ(fake.config[0x44], 3);
+	/* The host woke it for an access: the guest must not see that. */
+	fake.config[0x44] = 0;
+	CHECK_EQ(get(AT + 0x44, 2), 3);
+	CHECK(fn->pci.asleep);
+	set(AT + 0x44, 1, 1); /* no such way */
+	CHECK(fake.low_power);
+	set(AT + 0x44, 4, 0);
+	CHECK(!fake.low_power);
+	CHECK(!fn->pci.asleep);
+	CHECK_EQ(get(AT + 0x44, 2), 0);
+	CHECK_EQ(bar_at(0), bar);
+	CHECK_EQ(slot_bytes(0), page * 4);
+	set(AT + 0x44, 2, 3);
+	CHECK_EQ(fake.low_powers, 3);
+	vfio_function_destroy(fn);
+	fn = NULL;
+	CHECK(!fake.low_power);
+	CHECK_EQ(start(), 0);
+	CHECK_EQ(get(AT + 0x44, 2), 0);
+	set(AT + 0x44, 2, 1); /* D1: nothing more to save */
+	CHECK(!fake.low_power && fn->pci.asleep);
+	STOP();
+	setup();
+	add_pm(true);
+	CHECK_EQ(start(), 0); /* a host without */
+	set(AT + 0x44, 2, 3);
+	CHECK(fn->pci.asleep && !fn->low_power);
+	set(AT + 0x44, 2, 0);
+	CHECK(!fn->pci.asleep);
+	STOP();
+}
+
+static void rom_of_the_device(void)
+{
+	uint64_t at;
+
+	setup();
+	fake_bar(0, 0, page * 4, true);
+	fake.regions[VFIO_PCI_ROM_REGION_INDEX] = (struct fake_region){ .size = page * 4 };
+	fake.regions[VFIO_PCI_ROM_REGION_INDEX].data = calloc(1, FAKE_BAR_DATA);
+	store_le32(fake.regions[VFIO_PCI_ROM_REGION_INDEX].data + page, 0x1234aa55);
+	with_rom = true;
+	CHECK_EQ(start(), 0);
+	CHECK_EQ(load_le16(fake.config + PCI_COMMAND), 0);
+	at = get(AT + PCI_ROM_ADDRESS, 4);
+	CHECK(at && !(at & 1)); /* placed, and off */
+	set(AT + PCI_ROM_ADDRESS, 4, 0xffffffff);
+	CHECK_EQ(get(AT + PCI_ROM_ADDRESS, 4), (uint32_t) ~(page * 4 - 1) | 1);
+	set(AT + PCI_ROM_ADDRESS, 4, at);
+	set(AT + PCI_COMMAND, 2, ON);
+	CHECK(!fn->rom.in_slot);
+	set(AT + PCI_ROM_ADDRESS, 4, at | 1);
+	CHECK(fn->rom.in_slot);
+	CHECK_EQ(load_le32(fn->rom.data + page), 0x1234aa55);
+	/* The device's own register is not touched. */
+	CHECK_EQ(load_le32(fake.config + PCI_ROM_ADDRESS), 0xfffc0000);
+	STOP();
+	setup();
+	with_rom = true; /* a device without */
+	CHECK_EQ(start(), 0);
+	CHECK_EQ(get(AT + PCI_ROM_ADDRESS, 4), 0);
+	STOP();
+}
+
+static void rom_of_a_file(void)
+{
+	char path[] = "/tmp/thru-rom-XXXXXX";
+	uint64_t at;
+
+	setup();
+	with_rom = true;
+	rom_fd = mkstemp(path);
+	unlink(path);
+	CHECK_EQ(write(rom_fd, "\x55\xaa rom", 6), 6);
+	CHECK_EQ(start(), 0);
+	at = get(AT + PCI_ROM_ADDRESS, 4);
+	set(AT + PCI_ROM_ADDRESS, 4, at | 1);
+	set(AT + PCI_COMMAND, 2, ON);
+	/* Smaller than a page: trapped. 2 KiB is the least; what the file lacks is erased flash. */
+	CHECK_EQ(get(at, 4), 0x7220aa55);
+	CHECK_EQ(get(at + 2040, 8), UINT64_MAX);
+	set(at, 4, 0);
+	CHECK_EQ(get(at, 4), 0x7220aa55);
+	STOP();
+	setup();
+	with_rom = true;
+	rom_fd = open("/dev/null", O_RDONLY);
+	CHECK_EQ(start(), -EINVAL);
+	CHECK_ERROR("a ROM of 0 bytes");
+	stop();
+}
+
+static void peers(void)
+{
+	uint64_t bar;
+
+	setup();
+	with_p2p = true;
+	fake.has_dmabuf = true;
+	fake_bar(0, 0, page * 8, true);
+	fake_msix(0xa0, 4, 0, page * 2, 0, page * 3);
+	CHECK_EQ(start(), 0);
+	CHECK_EQ(fake.n_ioas, 0);
+	set(AT + PCI_COMMAND, 2, ON);
+	bar = bar_at(0);
+	/* What is mapped: all but the pages of table and PBA. */
+	CHECK_EQ(fake.n_ioas, 2);
+	CHECK_EQ(fake.ioas[0].base, bar);
+	CHECK_EQ(fake.ioas[1].base, bar + page * 4);
+	/* A toggle revokes: mapped anew. */
+	set(AT + PCI_COMMAND, 2, 0);
+	set(AT + PCI_COMMAND, 2, ON);
+	CHECK_EQ(fake.n_ioas, 2);
+	CHECK_EQ(fake.dmabufs, 4);
+	/* A move takes it along. */
+	set(AT + BAR(0), 4, MEM32 + MIB(16));
+	CHECK_EQ(fake.n_ioas, 2);
+	CHECK(fake.ioas[0].base == MEM32 + MIB(16) || fake.ioas[1].base == MEM32 + MIB(16));
+	vfio_function_destroy(fn);
+	fn = NULL;
+	CHECK_EQ(fake.n_ioas, 0);
+	STOP();
+	setup();
+	with_p2p = true; /* a kernel without: the BAR works, a line is said */
+	fake_bar(0, 0, page * 8, true);
+	CHECK_EQ(start(), 0);
+	set(AT + PCI_COMMAND, 2, ON);
+	CHECK_EQ(slot_bytes(0), page * 8);
+	CHECK_EQ(*error_message(), 0);
+	CHECK(!fn->p2p);
+	STOP();
+}
+
 static void used_and_quiet(void)
 {
 	setup();
@@ -968,12 +1129,6 @@ static void used_and_quiet(void)
 	CHECK_EQ(start(), 0); /* the guest rebooted */
 	CHECK_EQ(load_le16(fake.config + PCI_COMMAND), 0);
 	STOP();
-}
-
-static void add_pm(bool soft_reset)
-{
-	fake_cap(0x40, PCI_CAP_ID_PM);
-	store_le16(fake.config + 0x44, soft_reset ? 0 : PCI_PM_CTRL_NO_SOFT_RESET);
 }
 
 /* What a device has, what became of it before, and what must be done. */
@@ -1257,6 +1412,10 @@ static const struct test tests[] = {
 	TEST(msi_narrow),
 	TEST(kinds_change),
 	TEST(no_pin),
+	TEST(low_power),
+	TEST(rom_of_the_device),
+	TEST(rom_of_a_file),
+	TEST(peers),
 	TEST(used_and_quiet),
 	TEST(reset_ladder),
 	TEST(reset_of_a_bus),

@@ -78,13 +78,47 @@ static const char *set_reset(struct device_option *o, const char *value)
 	return o->reset || !strcmp(value, "auto") ? NULL : "not known; give auto or none";
 }
 
+static const char *set_rom(struct device_option *o, const char *value)
+{
+	o->rom = strcmp(value, "off");
+	if (!o->rom || !strcmp(value, "on"))
+		return NULL;
+	if (!*value || strlen(value) >= sizeof(o->rom_path))
+		return "not a path of 1 to 255 bytes; give on, off, or a file";
+	strcpy(o->rom_path, value);
+	return NULL;
+}
+
+static const char *set_p2p(struct device_option *o, const char *value)
+{
+	o->p2p = !strcmp(value, "on");
+	return o->p2p || !strcmp(value, "off") ? NULL : "not known; give on or off";
+}
+
+static const char *set_token(struct device_option *o, const char *value)
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < sizeof(form); i++) {
+		if (form[i] == 'x' ? hex(value[i]) < 0 : value[i] != form[i])
+			return "not a UUID; give one, as in d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f11 "
+			       "(uuidgen makes them)";
+		if (form[i] != 'x')
+			continue;
+		o->token[n / 2] = (uint8_t)(o->token[n / 2] << 4 | hex(value[i]));
+		n++;
+	}
+	o->has_token = true;
+	return NULL;
+}
+
 static const struct {
 	const char *key;
 	const char *(*set)(struct device_option *o, const char *value);
 } keys[] = {
-	{ "name", set_name },
-	{ "addr", set_addr },
-	{ "reset", set_reset },
+	{ "name", set_name }, { "addr", set_addr }, { "reset", set_reset },
+	{ "rom", set_rom },   { "p2p", set_p2p },   { "vf-token", set_token },
 };
 
 #define VALUE_MAX 512

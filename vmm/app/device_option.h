@@ -30,6 +30,11 @@ struct device_option {
 	char name[DEVICE_NAME]; /* for messages; "": the PCI address */
 	unsigned devfn;         /* where the guest sees it; 0: the next free place */
 	enum device_reset reset;
+	bool rom;
+	char rom_path[DEVICE_PATH]; /* "": the device's own */
+	bool p2p;
+	bool has_token;
+	uint8_t token[16]; /* RFC 9562 §4: bytes in the order of the text */
 };
 
 /* WHICH[,KEY=VALUE...]. -EINVAL with the reason recorded (STATUS_USAGE). */

@@ -264,6 +264,7 @@ static const struct option run_table[] = {
 	  "give the guest a PCI function: its address, as in\n"
 	  "0000:01:00.0, /dev/vfio/devices/vfioN, fd=N or\n"
 	  "socket=PATH; [,name=NAME][,addr=DD.F][,reset=auto|none]\n"
+	  "[,rom=on|off|FILE][,p2p=on|off][,vf-token=UUID]\n"
 	  "once for each function; see thru devices, thru bind" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu; see thru open" },
 	{ "--allow", "WHAT", true, set_allow,

@@ -151,7 +151,10 @@ static int open_one(struct passthrough *pt, const struct device_option *option)
 	int r = 0;
 
 	*dev = (struct vfio_device){ .fd = -1, .no_reset = option->reset == DEVICE_RESET_NONE };
+	dev->has_token = option->has_token;
+	memcpy(dev->token, option->token, sizeof(dev->token));
 	bdf_format(option->bdf, dev->name);
+	pt->rom_fds[pt->n] = -1;
 	pt->n++;
 	switch (option->by) {
 	case DEVICE_BY_BDF:
@@ -169,6 +172,13 @@ static int open_one(struct passthrough *pt, const struct device_option *option)
 	}
 	if (*option->name)
 		snprintf(dev->name, sizeof(dev->name), "%s", option->name);
+	if (!r && *option->rom_path) {
+		pt->rom_fds[pt->n - 1] = open(option->rom_path, O_RDONLY | O_CLOEXEC);
+		if (pt->rom_fds[pt->n - 1] < 0)
+			r = fail(STATUS_HOST, errno,
+				 "%s: rom=%s: %s; give on, off, or a readable file", dev->name,
+				 option->rom_path, strerror(errno));
+	}
 	return r;
 }
 
@@ -219,6 +229,7 @@ int passthrough_open(struct passthrough *pt, const struct run_options *o)
 	int r;
 
 	*pt = (struct passthrough){ .iommufd = -1, .kvm_vfio = -1 };
+	pt->options = o->vfio;
 	if (!o->n_vfio)
 		return 0;
 	r = place_all(pt, o);
@@ -245,6 +256,7 @@ void passthrough_close(struct passthrough *pt)
 		struct vfio_device *dev = &pt->devices[--pt->n];
 
 		vfio_events_deinit(&pt->events[pt->n]);
+		fd_close(&pt->rom_fds[pt->n]);
 		if (dev->attached)
 			vfio_device_detach(dev);
 		fd_close(&dev->fd);
@@ -402,6 +414,11 @@ int passthrough_add(struct passthrough *pt, struct board *board)
 			.watch = &pt->watches[i],
 			.devfn = pt->devfns[i],
 			.multifunction = has_siblings(pt, i),
+			.rom = pt->options[i].rom,
+			.rom_fd = pt->rom_fds[i],
+			.p2p = pt->options[i].p2p,
+			.iommufd = pt->iommufd,
+			.ioas = pt->ioas,
 		};
 
 		r = vfio_function_create(&config, &pt->functions[i]);

@@ -17,6 +17,8 @@
 struct passthrough {
 	unsigned n;
 	unsigned devfns[PASSTHROUGH_MAX]; /* where the guest sees each */
+	const struct device_option *options;
+	int rom_fds[PASSTHROUGH_MAX]; /* a file for its ROM; -1: none */
 	struct vfio_device devices[PASSTHROUGH_MAX];
 	struct vfio_events events[PASSTHROUGH_MAX];
 	struct vfio_function *functions[PASSTHROUGH_MAX];

@@ -9,6 +9,7 @@
 
 #include <base/error.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <host/call.h>
 #include <host/explain.h>
 #include <host/holder.h>
@@ -24,40 +25,49 @@ static int refused(const struct vfio_device *dev, const char *name, int err)
 	return fail(STATUS_HOST, -err, "%s: %s failed: %s", dev->name, name, strerror(-err));
 }
 
-/* EINVAL from the bind: another file has the device open (drivers/vfio/vfio_main.c, vfio_df_open()). */
-static int busy(const struct vfio_device *dev)
+/* Another process that has the device open, 0 when none is seen. */
+static pid_t holder(const struct vfio_device *dev)
 {
 	char self[32], path[256];
 	ssize_t n;
-	pid_t pid;
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", dev->fd);
 	n = readlink(self, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = 0;
-	pid = holder_of(path);
-	return pid ? fail(STATUS_HOST, EBUSY, "%s: is in use by process %d; end that guest first",
-			  dev->name, (int)pid)
-		   : fail(STATUS_HOST, EBUSY, "%s: is in use by another process; end it first",
-			  dev->name);
+	return holder_of(path);
 }
 
-int vfio_device_bind(struct vfio_device *dev, int iommufd)
+/*
+ * EINVAL from the bind: another file has the device open (drivers/vfio/vfio_main.c, vfio_df_open()),
+ * or a token does not belong here.
+ */
+static int busy(const struct vfio_device *dev)
 {
-	struct vfio_device_bind_iommufd arg = { .argsz = sizeof(arg), .iommufd = iommufd };
-	int r;
+	pid_t pid = holder(dev);
 
-	r = HOST_IOCTL(dev->fd, VFIO_DEVICE_BIND_IOMMUFD, &arg);
-	switch (r) {
-	case 0:
-		break;
+	if (pid)
+		return fail(STATUS_HOST, EBUSY, "%s: is in use by process %d; end that guest first",
+			    dev->name, (int)pid);
+	if (dev->has_token)
+		return fail(
+			STATUS_HOST, EINVAL,
+			"%s: takes no VF token: neither it nor its physical function is one that "
+			"vfio-pci has and makes virtual ones of, or the kernel is older than "
+			"6.18; leave vf-token out",
+			dev->name);
+	return fail(STATUS_HOST, EBUSY, "%s: is in use by another process; end it first",
+		    dev->name);
+}
+
+static int bind_refused(const struct vfio_device *dev, int err)
+{
+	switch (err) {
 	case -EBUSY:
 		return fail(
 			STATUS_HOST, EBUSY,
 			"%s: in use by another process, or a member of its IOMMU group is bound "
 			"to a host driver; see: thru devices",
 			dev->name);
-	case -EINVAL:
-		return busy(dev);
 	case -EPERM:
 		return fail(
 			STATUS_HOST, EPERM,
@@ -67,16 +77,35 @@ int vfio_device_bind(struct vfio_device *dev, int iommufd)
 			dev->name);
 	case -EACCES:
 		return fail(STATUS_HOST, EACCES,
-			    "%s: its physical function's driver asks for a VF token; thru has no "
-			    "option for one yet",
+			    dev->has_token
+				    ? "%s: its VF token is not the one that its physical function "
+				      "was opened with; give that: --vfio ...,vf-token=UUID"
+				    : "%s: belongs with other functions of one card that a user "
+				      "has, who says so by a VF token; give theirs: --vfio "
+				      "...,vf-token=UUID",
 			    dev->name);
 	case -EAGAIN:
 		return fail(STATUS_HOST, EAGAIN,
 			    "%s: it is being reset or reconfigured by the host; try again",
 			    dev->name);
-	default:
-		return refused(dev, "VFIO_DEVICE_BIND_IOMMUFD", r);
+	case -EINVAL:
+		return busy(dev);
 	}
+	return refused(dev, "VFIO_DEVICE_BIND_IOMMUFD", err);
+}
+
+int vfio_device_bind(struct vfio_device *dev, int iommufd)
+{
+	struct vfio_device_bind_iommufd arg = {
+		.argsz = sizeof(arg),
+		.iommufd = iommufd,
+		.flags = dev->has_token ? VFIO_DEVICE_BIND_FLAG_TOKEN : 0,
+		.token_uuid_ptr = dev->has_token ? (uintptr_t)dev->token : 0,
+	};
+	int r = HOST_IOCTL(dev->fd, VFIO_DEVICE_BIND_IOMMUFD, &arg);
+
+	if (r < 0)
+		return bind_refused(dev, r);
 	dev->devid = arg.out_devid;
 	dev->bound = true;
 	dev->state = VFIO_DEVICE_BOUND;
@@ -394,4 +423,42 @@ int vfio_hot_reset(const struct vfio_device *dev)
 	struct vfio_pci_hot_reset arg = { .argsz = sizeof(arg) };
 
 	return HOST_IOCTL(dev->fd, VFIO_DEVICE_PCI_HOT_RESET, &arg);
+}
+
+int vfio_low_power(const struct vfio_device *dev, bool enter)
+{
+	struct vfio_device_feature arg = {
+		.argsz = sizeof(arg),
+		.flags = VFIO_DEVICE_FEATURE_SET | (enter ? VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY
+							  : VFIO_DEVICE_FEATURE_LOW_POWER_EXIT),
+	};
+
+	return HOST_IOCTL(dev->fd, VFIO_DEVICE_FEATURE, &arg);
+}
+
+int vfio_region_dmabuf(const struct vfio_device *dev, unsigned index, struct range part,
+		       int *ret_fd)
+{
+	const struct vfio_region_dma_range range = { .offset = part.base, .length = part.size };
+	const struct vfio_device_feature_dma_buf body = {
+		.region_index = index,
+		.open_flags = O_RDWR | O_CLOEXEC,
+		.nr_ranges = 1,
+	};
+	/* Three structures one after the other, each of which ends in the next. */
+	uint64_t arg[(sizeof(struct vfio_device_feature) + sizeof(body) + sizeof(range)) / 8];
+	struct vfio_device_feature *head = (struct vfio_device_feature *)arg;
+	int r;
+
+	*head = (struct vfio_device_feature){
+		.argsz = sizeof(arg),
+		.flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF,
+	};
+	memcpy(head->data, &body, sizeof(body));
+	memcpy(head->data + sizeof(body), &range, sizeof(range));
+	r = HOST_IOCTL(dev->fd, VFIO_DEVICE_FEATURE, arg);
+	if (r < 0)
+		return r;
+	*ret_fd = r;
+	return 0;
 }
