@@ -85,7 +85,12 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 	if (!r)
 		r = memory_init_huge(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram,
 				     config->hugepage);
-	if (!r && config->prealloc)
+	/*
+	 * With a device all of it will be pinned. The file's own allocation (memfd_pin_folios()) takes
+	 * small pages one by one; through the mapping they are large where the host allows, and the
+	 * devices are reset meanwhile.
+	 */
+	if (!r && (config->prealloc || pt->n))
 		r = memory_prefault_start(&m->prefault, &b->memory, config->hugepage);
 	explain_phase("the devices: KVM is told, then bound, then attached");
 	if (!r)
