@@ -34,6 +34,10 @@ struct host_function {
 /* Prefix for "/sys", "/proc" and "/dev" in this module, for tests; NULL is the real root. */
 void sysfs_set_root(const char *root);
 
+/* A file below the root, NUL-terminated, cut to `size`; false when it cannot be read. */
+bool sysfs_read(const char *path, char *text, size_t size);
+bool sysfs_exists(const char *path);
+
 /* Fill one function. -ENODEV (recorded) when no such function exists. */
 int sysfs_function(struct bdf bdf, struct host_function *ret) _must_check_;
 

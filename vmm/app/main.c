@@ -19,7 +19,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } verbs[] = {
 	{ "devices", verb_devices }, { "bind", verb_bind },   { "unbind", verb_unbind },
-	{ "open", verb_open },       { "trace", verb_trace },
+	{ "open", verb_open },       { "trace", verb_trace }, { "probe", verb_probe },
 };
 
 /* Help asked for anywhere is help, whatever else is on the line. */

@@ -305,6 +305,11 @@ static const struct option open_table[] = {
 	{ 0 },
 };
 
+static const struct option probe_table[] = {
+	{ "--json", NULL, false, NULL, "print a JSON object for programs; keys: see thru(1)" },
+	{ 0 },
+};
+
 static const struct option no_options[] = { { 0 } };
 
 static const struct {
@@ -320,10 +325,13 @@ static const struct {
 	  no_options },
 	{ "open", "--user NAME [OPTION...] BDF... [-- COMMAND...]",
 	  "open PCI functions for a command that has no privilege", open_table },
+	{ "probe", "[--json] [BDF...]", "tell what this host offers, and what a function lacks",
+	  probe_table },
 	{ "trace", "FILE", "print what thru run --trace recorded, registers by name", no_options },
 };
 
-const char *const options_verbs[] = { "run", "devices", "bind", "unbind", "open", "trace", NULL };
+const char *const options_verbs[] = { "run",  "devices", "bind",  "unbind",
+				      "open", "probe",   "trace", NULL };
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)
 {
@@ -576,6 +584,27 @@ int options_parse_open(int argc, char **argv, struct open_options *ret)
 		r = check_open(&o);
 	if (!r)
 		*ret = o;
+	return r;
+}
+
+int options_parse_probe(int argc, char **argv, struct bdf *ret, unsigned *ret_n, bool *ret_json)
+{
+	const struct option *option;
+	const char *value;
+	int r = 0;
+
+	*ret_n = 0;
+	*ret_json = false;
+	for (int i = 1; !r && i < argc; i++) {
+		if (!is_option(argv[i])) {
+			r = add_bdf("", argv[i], ret, (unsigned)argc, ret_n);
+			continue;
+		}
+		r = match("probe", probe_table, argc, argv, &i, &option, &value);
+		if (r == -ENOENT)
+			return fail_unknown("probe", probe_table, argv[i]);
+		*ret_json = true;
+	}
 	return r;
 }
 

@@ -56,6 +56,10 @@ int options_parse_run(int argc, char **argv, struct run_options *ret) _must_chec
 /* `devices`: only --json. */
 int options_parse_devices(int argc, char **argv, bool *ret_json) _must_check_;
 
+/* `probe`: --json and any number of BDFs, each once. *ret has room for argc. */
+int options_parse_probe(int argc, char **argv, struct bdf *ret, unsigned *ret_n,
+			bool *ret_json) _must_check_;
+
 /* `trace`: one file. */
 int options_parse_trace(int argc, char **argv, const char **ret_path) _must_check_;
 

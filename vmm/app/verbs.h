@@ -8,4 +8,5 @@ int verb_devices(int argc, char **argv);
 int verb_bind(int argc, char **argv);
 int verb_unbind(int argc, char **argv);
 int verb_open(int argc, char **argv);
+int verb_probe(int argc, char **argv);
 int verb_trace(int argc, char **argv);

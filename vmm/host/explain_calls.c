@@ -760,6 +760,8 @@ static const struct explain_row rows[] = {
 	{ "KVM_GET_ONE_REG", "A register, for a message.", API ": KVM_GET_ONE_REG", one_reg },
 	{ "IOMMU_HWPT_ALLOC", "A hardware page table with a property: asked for by thru probe.",
 	  IOMMUFD ": IOMMUFD_OBJ_HWPT_PAGING", hwpt_alloc },
+	{ "IOMMU_HWPT_SET_DIRTY_TRACKING",
+	  "Whether the kernel knows the call: asked by thru probe.", IOMMUFD },
 	{ "IOMMU_GET_HW_INFO", "What the device's IOMMU can do.", IOMMUFD, hw_info },
 	{ "IOMMU_IOAS_UNMAP",
 	  "No device reaches RAM any more and its pages are unpinned. The length is what was "

@@ -307,6 +307,31 @@ bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret
 	return bdf_parse(last ? last + 1 : target, ret);
 }
 
+bool sysfs_read(const char *path, char *text, size_t size)
+{
+	char whole[PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+	size_t used = 0;
+	ssize_t n;
+
+	path_format(whole, "%s", path);
+	fd = open(whole, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	while (used < size - 1 && (n = read(fd, text + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	text[used] = 0;
+	return true;
+}
+
+bool sysfs_exists(const char *path)
+{
+	char whole[PATH_MAX];
+
+	path_format(whole, "%s", path);
+	return access(whole, F_OK) == 0;
+}
+
 /* The first line of a file; false when it cannot be read. */
 static _printf_(3, 4) bool read_line(char *text, size_t size, const char *fmt, ...)
 {
