@@ -2,6 +2,8 @@
 /* sysfs as a tree of files: what is read from it, and what it takes for a refusal. */
 #include <host/sysfs.h>
 
+#include "vmm/app/hostsafe.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -119,6 +121,61 @@ static void functions_and_groups(void)
 	CHECK_ERROR("is sysfs mounted");
 }
 
+static void function_of_a_cdev(void)
+{
+	struct bdf bdf = { .bus = 0xff };
+	char *path;
+
+	clear_tree();
+	path = path_of("sys/dev/char/511:3/device");
+	make_parents(path);
+	CHECK(!symlink("../../../0000:41:00.1", path));
+	CHECK(sysfs_cdev_function(511, 3, &bdf));
+	CHECK_EQ(bdf.bus, 0x41);
+	CHECK_EQ(bdf.function, 1);
+	path = path_of("sys/dev/char/511:4/device"); /* a mediated device */
+	make_parents(path);
+	CHECK(!symlink("../../../83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", path));
+	CHECK(!sysfs_cdev_function(511, 4, &bdf));
+	CHECK(!sysfs_cdev_function(1, 3, &bdf));
+}
+
+static void put_file(const char *name, const char *text)
+{
+	put(path_of("%s", name), text, strlen(text));
+}
+
+static void parameters(void)
+{
+	clear_tree();
+	CHECK(!sysfs_parameter("iommufd", "allow_unsafe_interrupts"));
+	put_file("sys/module/iommufd/parameters/allow_unsafe_interrupts", "N\n");
+	CHECK(!sysfs_parameter("iommufd", "allow_unsafe_interrupts"));
+	put_file("sys/module/iommufd/parameters/allow_unsafe_interrupts", "Y\n");
+	CHECK(sysfs_parameter("iommufd", "allow_unsafe_interrupts"));
+	CHECK(!sysfs_cmdline_has("quiet"));
+	put_file("proc/cmdline", "quiet xpcie_acs_override=1 pcie_acs_override_not last=\n");
+	CHECK(sysfs_cmdline_has("quiet"));
+	CHECK(sysfs_cmdline_has("last"));
+	CHECK(!sysfs_cmdline_has("pcie_acs_override"));
+	put_file("proc/cmdline", "quiet pcie_acs_override=downstream\n");
+	CHECK(sysfs_cmdline_has("pcie_acs_override"));
+}
+
+static void host_is_safe(void)
+{
+	clear_tree();
+	CHECK(!hostsafe_check(0));
+	put_file("sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "Y\n");
+	CHECK_EQ(hostsafe_check(HOSTSAFE_ACS_OVERRIDE), -EPERM);
+	CHECK_ERROR("echo 0 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts");
+	CHECK(!hostsafe_check(HOSTSAFE_UNSAFE_INTERRUPTS));
+	put_file("proc/cmdline", "pcie_acs_override=downstream\n");
+	CHECK_EQ(hostsafe_check(HOSTSAFE_UNSAFE_INTERRUPTS), -EPERM);
+	CHECK_ERROR("--allow acs-override");
+	CHECK(!hostsafe_check(HOSTSAFE_UNSAFE_INTERRUPTS | HOSTSAFE_ACS_OVERRIDE));
+}
+
 static void cdev_open(void)
 {
 	struct host_function fn = { .bdf = { .device = 2 } };
@@ -222,6 +279,9 @@ static const struct test tests[] = {
 	TEST(function),
 	TEST(bare_function),
 	TEST(functions_and_groups),
+	TEST(function_of_a_cdev),
+	TEST(parameters),
+	TEST(host_is_safe),
 	TEST(cdev_open),
 	TEST(bind_refused),
 	TEST(bind_done_already),
