@@ -6,6 +6,7 @@
 #include "verbs.h"
 
 #include "hostfn.h"
+#include "json.h"
 #include "options.h"
 
 #include <base/error.h>
@@ -108,28 +109,11 @@ static void print_table(const struct host_function *functions, unsigned n)
 	}
 }
 
-/* RFC 8259 §7. What sysfs says is ASCII; anything else would be escaped bytewise. */
-static void print_string(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < 0x20 || c > 0x7e)
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
 static void print_key(const char *key, const char *value)
 {
 	printf("    \"%s\": ", key);
 	if (*value)
-		print_string(value);
+		json_print_string(value);
 	else
 		printf("null");
 	printf(",\n");
@@ -190,7 +174,7 @@ static void print_object(const struct host_function *fn)
 	if (ready)
 		printf("null");
 	else
-		print_string(why);
+		json_print_string(why);
 	printf("\n  }");
 }
 

@@ -5,6 +5,8 @@
  */
 #include "verbs.h"
 
+#include "json.h"
+
 #include "options.h"
 #include "probe.h"
 
@@ -27,23 +29,6 @@ static void print_rows(const struct probe *p)
 	}
 }
 
-/* RFC 8259 §7 */
-static void print_text(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < 0x20 || c > 0x7e)
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
 static void print_json_rows(const struct probe *p)
 {
 	for (unsigned i = 0; i < p->n; i++) {
@@ -51,10 +36,10 @@ static void print_json_rows(const struct probe *p)
 
 		printf("%s      { \"key\": \"%s\", \"status\": \"%s\", \"value\": ",
 		       i ? ",\n" : "\n", row->key, words[row->status]);
-		print_text(row->value);
+		json_print_string(row->value);
 		printf(", \"mend\": ");
 		if (*row->mend)
-			print_text(row->mend);
+			json_print_string(row->mend);
 		else
 			printf("null");
 		printf(" }");
