@@ -6,181 +6,20 @@
  */
 #include "passthrough.h"
 
-#include "hostfn.h"
+#include "handover.h"
 #include "hostsafe.h"
 
 #include <base/error.h>
 #include <base/fd.h>
 #include <base/log.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <host/iommufd.h>
 #include <host/kvm.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #define FIRST_DEVICE 2 /* the guest sees the first one at 00:02.0, and so on in order */
-
-static int open_bdf(struct vfio_device *dev, struct bdf bdf)
-{
-	struct host_function fn;
-	char why[512];
-	int r = sysfs_function(bdf, &fn);
-
-	if (!r && hostfn_ready(&fn, why, sizeof(why)))
-		r = fail(STATUS_HOST, ENODEV, "%s %s", dev->name, why);
-	return r ? r : sysfs_cdev_open(&fn, &dev->fd);
-}
-
-/* Its address for messages, where sysfs tells; else what it was called by. */
-static void name_by_number(struct vfio_device *dev, const struct stat *st, const char *other)
-{
-	struct bdf bdf;
-
-	if (sysfs_cdev_function(major(st->st_rdev), minor(st->st_rdev), &bdf))
-		bdf_format(bdf, dev->name);
-	else
-		snprintf(dev->name, sizeof(dev->name), "%.31s", other);
-}
-
-static int open_path(struct vfio_device *dev, const char *path)
-{
-	const char *last = strrchr(path, '/') + 1;
-	struct stat st;
-
-	dev->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (dev->fd < 0 || fstat(dev->fd, &st) < 0)
-		return fail(STATUS_HOST, errno, "%s: %s; see thru devices for what is there", path,
-			    strerror(errno));
-	name_by_number(dev, &st, last);
-	return 0;
-}
-
-/* A device that somebody else opened, and perhaps bound. */
-static int take_fd(struct vfio_device *dev, int fd, const char *what)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
-		return fail(STATUS_HOST, EBADF,
-			    "--vfio %s: not an open VFIO device; open one and hand it over, see "
-			    "thru open",
-			    what);
-	dev->fd = fd;
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	name_by_number(dev, &st, what);
-	dev->bound = vfio_device_is_bound(dev);
-	return 0;
-}
-
-static int open_fd(struct vfio_device *dev, int fd)
-{
-	char what[16];
-
-	snprintf(what, sizeof(what), "fd=%d", fd);
-	return take_fd(dev, fd, what);
-}
-
-/* See verb_open.c: one message, the device and perhaps its iommufd. */
-static int receive(int from, int fds[2])
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(2 * sizeof(int))];
-	} control = { 0 };
-	char name[64];
-	struct iovec text = { name, sizeof(name) };
-	struct msghdr message = {
-		.msg_iov = &text,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
-	};
-	struct cmsghdr *header;
-	ssize_t n;
-
-	do {
-		n = recvmsg(from, &message, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	header = CMSG_FIRSTHDR(&message);
-	if (n < 0)
-		return -errno;
-	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-		return -ENODATA;
-	memcpy(fds, CMSG_DATA(header),
-	       MIN(header->cmsg_len - CMSG_LEN(0), 2 * sizeof(int)) / sizeof(int) * sizeof(int));
-	return fds[0] < 0 ? -ENODATA : 0;
-}
-
-static int open_socket(struct passthrough *pt, struct vfio_device *dev, const char *path)
-{
-	_cleanup_fd_ int from = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fds[2] = { -1, -1 }, r = 0;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return fail(STATUS_USAGE, ENAMETOOLONG, "--vfio socket=%s: too long; give another",
-			    path);
-	strcpy(address.sun_path, path);
-	if (from < 0 || connect(from, (struct sockaddr *)&address, sizeof(address)))
-		r = -errno;
-	if (!r)
-		r = receive(from, fds);
-	if (r)
-		return fail(STATUS_HOST, -r,
-			    "--vfio socket=%s: %s; serve it with thru open --socket", path,
-			    strerror(-r));
-	if (pt->iommufd < 0) {
-		pt->iommufd = fds[1];
-		pt->iommufd_is_given = fds[1] >= 0;
-	} else {
-		fd_close(&fds[1]);
-	}
-	return take_fd(dev, fds[0], "socket");
-}
-
-static int open_one(struct passthrough *pt, const struct device_option *option)
-{
-	struct vfio_device *dev = &pt->devices[pt->n];
-	int r = 0;
-
-	*dev = (struct vfio_device){ .fd = -1, .no_reset = option->reset == DEVICE_RESET_NONE };
-	dev->has_token = option->has_token;
-	memcpy(dev->token, option->token, sizeof(dev->token));
-	bdf_format(option->bdf, dev->name);
-	pt->rom_fds[pt->n] = -1;
-	pt->n++;
-	switch (option->by) {
-	case DEVICE_BY_BDF:
-		r = open_bdf(dev, option->bdf);
-		break;
-	case DEVICE_BY_PATH:
-		r = open_path(dev, option->path);
-		break;
-	case DEVICE_BY_FD:
-		r = open_fd(dev, option->fd);
-		break;
-	case DEVICE_BY_SOCKET:
-		r = open_socket(pt, dev, option->path);
-		break;
-	}
-	if (*option->name)
-		snprintf(dev->name, sizeof(dev->name), "%s", option->name);
-	if (!r && *option->rom_path) {
-		pt->rom_fds[pt->n - 1] = open(option->rom_path, O_RDONLY | O_CLOEXEC);
-		if (pt->rom_fds[pt->n - 1] < 0)
-			r = fail(STATUS_HOST, errno,
-				 "%s: rom=%s: %s; give on, off, or a readable file", dev->name,
-				 option->rom_path, strerror(errno));
-	}
-	return r;
-}
 
 /* Give each device its place: what was asked for, or the next device number that is free. */
 static int place_all(struct passthrough *pt, const struct run_options *o)
@@ -206,24 +45,6 @@ static int place_all(struct passthrough *pt, const struct run_options *o)
 	return 0;
 }
 
-static int use_iommufd(struct passthrough *pt, int fd)
-{
-	struct stat st;
-
-	if (fd < 0)
-		return 0;
-	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
-		return fail(
-			STATUS_HOST, EBADF,
-			"--iommufd fd=%d: not an open /dev/iommu; open it and hand it down, see "
-			"thru open",
-			fd);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	pt->iommufd = fd;
-	pt->iommufd_is_given = true;
-	return 0;
-}
-
 int passthrough_open(struct passthrough *pt, const struct run_options *o)
 {
 	int r;
@@ -235,12 +56,14 @@ int passthrough_open(struct passthrough *pt, const struct run_options *o)
 	r = place_all(pt, o);
 	if (!r)
 		r = hostsafe_check(o->allow);
+	if (!r && o->iommufd >= 0)
+		r = handover_iommufd(o->iommufd);
 	if (!r)
-		r = use_iommufd(pt, o->iommufd);
-	for (unsigned i = 0; !r && i < o->n_vfio; i++)
-		r = open_one(pt, &o->vfio[i]);
+		pt->iommufd = o->iommufd;
+	for (unsigned i = 0; !r && i < o->n_vfio; i++, pt->n++)
+		r = handover_device(&o->vfio[i], &pt->devices[i], &pt->rom_fds[i], &pt->iommufd);
 	for (unsigned i = 0; !r && i < pt->n; i++)
-		if (pt->devices[i].bound && !pt->iommufd_is_given)
+		if (pt->devices[i].bound && pt->iommufd < 0)
 			r = fail(STATUS_HOST, EINVAL,
 				 "%s: is bound to an iommufd already; hand that over as well: "
 				 "--iommufd fd=N",

@@ -25,7 +25,6 @@ struct passthrough {
 	struct vfio_watch watches[PASSTHROUGH_MAX]; /* what --stats and --trace tell of */
 	unsigned n_functions;                       /* of this VM */
 	int iommufd;
-	bool iommufd_is_given; /* opened by somebody else */
 	uint32_t ioas;
 	bool has_ioas;
 	int kvm_vfio; /* of this VM */
