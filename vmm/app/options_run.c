@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The options of `thru run`: how each is taken, and the table. Pure functions of argv. */
+#include "options_table.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int set_kernel(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->kernel = value;
+	return *value ? 0
+		      : options_refuse(
+				"--kernel: the file's name is empty; give a bzImage or vmlinux");
+}
+
+static int set_initrd(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->initrd = value;
+	return *value ? 0
+		      : options_refuse("--initrd: the file's name is empty; leave the option out");
+}
+
+static int set_cmdline(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->cmdline = value;
+	return 0;
+}
+
+static int set_cpus(void *to, const char *value)
+{
+	struct run_options *o = to;
+	const char *end;
+	uint64_t n;
+
+	if (!options_number(value, &n, &end) || *end)
+		return options_refuse("--cpus %s: not a number; give 1 or more", value);
+	if (!n || n > OPTIONS_CPUS_MAX)
+		return options_refuse(
+			"--cpus %s: out of range; give 1 or more, up to what KVM allows", value);
+	o->cpus = (unsigned)n;
+	return 0;
+}
+
+static int set_mem_key(struct run_options *o, const char *word)
+{
+	if (!strcmp(word, "hugepages=2M"))
+		o->hugepage = MIB(2);
+	else if (!strcmp(word, "hugepages=1G"))
+		o->hugepage = GIB(1);
+	else if (!strcmp(word, "prealloc"))
+		o->prealloc = true;
+	else
+		return options_refuse(
+			"--mem: %s: not known; give hugepages=2M, hugepages=1G or prealloc", word);
+	return 0;
+}
+
+static int set_mem(void *to, const char *value)
+{
+	struct run_options *o = to;
+	char text[64], *rest = text, *size;
+	int r;
+
+	if (strlen(value) >= sizeof(text))
+		return options_refuse(
+			"--mem: a value is too long; give SIZE[,hugepages=2M|1G][,prealloc]");
+	strcpy(text, value);
+	size = strsep(&rest, ",");
+	r = options_size("--mem", size, &o->mem);
+	while (!r && rest)
+		r = set_mem_key(o, strsep(&rest, ","));
+	if (r)
+		return r;
+	if (!o->mem)
+		return options_refuse("--mem %s: a guest needs memory; give 1M or more", size);
+	if (!is_aligned(o->mem, MIB(1)))
+		return options_refuse("--mem %s: not a multiple of 1 MiB; round it, as in %lluM",
+				      size, (unsigned long long)(o->mem >> 20) + 1);
+	if (o->hugepage && !is_aligned(o->mem, o->hugepage))
+		return options_refuse(
+			"--mem %s: not a multiple of its huge pages; give a multiple of %s", value,
+			o->hugepage == MIB(2) ? "2M" : "1G");
+	return 0;
+}
+
+static int set_vfio(void *to, const char *value)
+{
+	struct run_options *o = to;
+	struct device_option *device = &o->vfio[o->n_vfio];
+
+	if (o->n_vfio == OPTIONS_VFIO_MAX)
+		return options_refuse("--vfio %s: more than %u functions; leave some out", value,
+				      OPTIONS_VFIO_MAX);
+	if (device_option_parse(value, device))
+		return -EINVAL;
+	for (unsigned i = 0; i < o->n_vfio; i++) {
+		if (device_option_same(&o->vfio[i], device))
+			return options_refuse("--vfio %s: given twice; give each function once",
+					      value);
+		if (device->devfn && o->vfio[i].devfn == device->devfn)
+			return options_refuse(
+				"--vfio %s: another device has that place; give another addr",
+				value);
+		if (*device->name && !strcmp(o->vfio[i].name, device->name))
+			return options_refuse(
+				"--vfio %s: another device has that name; give another", value);
+	}
+	o->n_vfio++;
+	return 0;
+}
+
+static int set_iommufd(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	if (strncmp(value, "fd=", 3) || !device_option_fd(value + 3, &o->iommufd))
+		return options_refuse("--iommufd %s: not known; give fd=NUMBER", value);
+	return 0;
+}
+
+static int set_allow(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	return options_allow(value, &o->allow);
+}
+
+static int set_serial(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	if (!strcmp(value, "stdio")) {
+		o->serial = SERIAL_STDIO;
+	} else if (!strcmp(value, "none")) {
+		o->serial = SERIAL_NONE;
+	} else if (!strncmp(value, "file:", 5) && value[5]) {
+		o->serial = SERIAL_FILE;
+		o->serial_path = value + 5;
+	} else {
+		return options_refuse("--serial %s: not known; give stdio, none, or file:PATH",
+				      value);
+	}
+	return 0;
+}
+
+static int set_on_reboot(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->restart = !strcmp(value, "restart");
+	if (!o->restart && strcmp(value, "exit"))
+		return options_refuse("--on-reboot %s: not known; give exit or restart", value);
+	return 0;
+}
+
+static int set_explain(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->explain = true;
+	return 0;
+}
+
+static int set_stats(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->stats = true;
+	return 0;
+}
+
+static int set_trace(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->trace = value;
+	return *value ? 0
+		      : options_refuse("--trace: the file's name is empty; leave the option out");
+}
+
+/* The common case first; help prints them in this order. */
+const struct option options_run[] = {
+	{ "--kernel", "FILE", false, set_kernel, "what to boot: a bzImage or an ELF vmlinux" },
+	{ "--initrd", "FILE", false, set_initrd, "initial RAM disk" },
+	{ "--cmdline", "STRING", false, set_cmdline,
+	  "kernel command line [" OPTIONS_CMDLINE_DEFAULT "]" },
+	{ "--cpus", "N", false, set_cpus, "virtual processors [1]" },
+	{ "--mem", "SIZE", false, set_mem,
+	  "guest RAM, a multiple of 1 MiB; with K, M, G or T [512M]\n"
+	  "SIZE[,hugepages=2M|1G][,prealloc]: pages, and when" },
+	{ "--vfio", "DEVICE", true, set_vfio,
+	  "give the guest a PCI function: its address, as in\n"
+	  "0000:01:00.0, /dev/vfio/devices/vfioN, fd=N or\n"
+	  "socket=PATH; [,name=NAME][,addr=DD.F][,reset=auto|none]\n"
+	  "[,rom=on|off|FILE][,p2p=on|off][,vf-token=UUID]\n"
+	  "once for each function; see thru devices, thru bind" },
+	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu; see thru open" },
+	{ "--allow", "WHAT", true, set_allow,
+	  "run although the host does not keep devices apart:\n"
+	  "unsafe-interrupts or acs-override" },
+	{ "--serial", "WHERE", false, set_serial,
+	  "console: stdio, file:PATH or none [stdio]; in a\n"
+	  "terminal Ctrl-A x ends the guest, Ctrl-A h helps" },
+	{ "--on-reboot", "ACTION", false, set_on_reboot,
+	  "exit (with status 12) or restart the guest [exit]" },
+	{ "--explain", NULL, false, set_explain,
+	  "tell every KVM, VFIO and iommufd call on standard\n"
+	  "error, with the reason for it and where it is documented" },
+	{ "--trace", "FILE", false, set_trace,
+	  "record every trapped access to a passed device;\n"
+	  "thru trace FILE prints it" },
+	{ "--stats", NULL, false, set_stats,
+	  "at the end tell exits by kind, trapped accesses by\n"
+	  "region, interrupts by vector (at any time: SIGUSR1)" },
+	{ 0 },
+};
+
+/* A guest looks for functions 1 to 7 only where there is a function 0 (PCIe 6.0 §7.5.1.1.9). */
+static int check_addresses(const struct run_options *o)
+{
+	for (unsigned i = 0; i < o->n_vfio; i++) {
+		unsigned devfn = o->vfio[i].devfn;
+		bool found = !(devfn & 7);
+
+		for (unsigned k = 0; k < o->n_vfio && !found; k++)
+			found = o->vfio[k].devfn == (devfn & ~7u);
+		if (!found)
+			return options_refuse(
+				"--vfio: addr=%02x.%x: the guest finds no function without a "
+				"function 0 beside it; give another device addr=%02x.0",
+				devfn >> 3, devfn & 7, devfn >> 3);
+	}
+	return 0;
+}
+
+static int unexpected(void *to, const char *word)
+{
+	(void)to;
+	return options_refuse("%s: unexpected; a kernel is given as --kernel FILE, a device as "
+			      "--vfio BDF",
+			      word);
+}
+
+int options_parse_run(int argc, char **argv, struct run_options *ret)
+{
+	struct run_options o = { .cmdline = OPTIONS_CMDLINE_DEFAULT,
+				 .cpus = 1,
+				 .mem = OPTIONS_MEM_DEFAULT,
+				 .iommufd = -1 };
+	int r = options_walk(argc, argv, options_run, unexpected, &o, NULL);
+
+	if (!r && !o.kernel)
+		r = options_refuse("--kernel is missing; give --kernel FILE, a bzImage or vmlinux");
+	if (!r)
+		r = check_addresses(&o);
+	if (!r)
+		*ret = o;
+	return r;
+}
