@@ -6,7 +6,7 @@
  *
  * Called by verbs and at a machine's start, on the main thread.
  */
-#include <host/sysfs.h>
+#include "sysfs_path.h"
 
 #include <base/error.h>
 #include <base/fd.h>
@@ -14,8 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <host/call.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,13 +23,6 @@
 
 #define PCI_HEADER_TYPE        0x0e /* PCI 3.0 §6.2.1 */
 #define PCI_HEADER_TYPE_BRIDGE 1
-
-static const char *root = "";
-
-void sysfs_set_root(const char *prefix)
-{
-	root = prefix ? prefix : "";
-}
 
 static bool parse_hex(const char **text, unsigned digits, unsigned max, unsigned *ret)
 {
@@ -90,23 +81,6 @@ static int function_compare(const void *a, const void *b)
 	return bdf_compare(&x->bdf, &y->bdf);
 }
 
-static void make_path(char path[PATH_MAX], const char *fmt, va_list ap)
-{
-	size_t n = (size_t)snprintf(path, PATH_MAX, "%s", root);
-
-	if (n < PATH_MAX)
-		vsnprintf(path + n, PATH_MAX - n, fmt, ap);
-}
-
-static _printf_(2, 3) void path_format(char path[PATH_MAX], const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	make_path(path, fmt, ap);
-	va_end(ap);
-}
-
 /* An attribute of a function, without its newline; "" when it is not there. */
 static void read_attribute(const char *bdf, const char *name, char *text, size_t size)
 {
@@ -115,7 +89,7 @@ static void read_attribute(const char *bdf, const char *name, char *text, size_t
 	ssize_t n;
 
 	text[0] = 0;
-	path_format(path, "/sys/bus/pci/devices/%s/%s", bdf, name);
+	sysfs_path(path, "/sys/bus/pci/devices/%s/%s", bdf, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -132,15 +106,14 @@ static unsigned long read_number(const char *bdf, const char *name)
 	return strtoul(text, NULL, 0);
 }
 
-/* Where a link of a function points to: the last component, or "". */
-static void read_link(const char *bdf, const char *name, char *text, size_t size)
+void sysfs_link(const char *bdf, const char *name, char *text, size_t size)
 {
 	char path[PATH_MAX], target[PATH_MAX];
 	const char *last;
 	ssize_t n;
 
 	text[0] = 0;
-	path_format(path, "/sys/bus/pci/devices/%s/%s", bdf, name);
+	sysfs_path(path, "/sys/bus/pci/devices/%s/%s", bdf, name);
 	n = readlink(path, target, sizeof(target) - 1);
 	if (n <= 0)
 		return;
@@ -155,7 +128,7 @@ static bool read_is_bridge(const char *bdf)
 	_cleanup_fd_ int fd = -1;
 	uint8_t type = 0;
 
-	path_format(path, "/sys/bus/pci/devices/%s/config", bdf);
+	sysfs_path(path, "/sys/bus/pci/devices/%s/config", bdf);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd >= 0 && !fd_read_at(fd, &type, 1, PCI_HEADER_TYPE) &&
 	       (type & 0x7f) == PCI_HEADER_TYPE_BRIDGE;
@@ -168,7 +141,7 @@ static void read_cdev(const char *bdf, struct host_function *fn)
 	struct dirent *entry;
 	DIR *dir;
 
-	path_format(path, "/sys/bus/pci/devices/%s/vfio-dev", bdf);
+	sysfs_path(path, "/sys/bus/pci/devices/%s/vfio-dev", bdf);
 	dir = opendir(path);
 	if (!dir)
 		return;
@@ -193,17 +166,17 @@ static bool read_function(struct bdf bdf, struct host_function *fn)
 	fn->vendor = (uint16_t)read_number(name, "vendor");
 	fn->device = (uint16_t)read_number(name, "device");
 	fn->class = (uint32_t)read_number(name, "class") & 0xffffff;
-	read_link(name, "iommu_group", text, sizeof(text));
+	sysfs_link(name, "iommu_group", text, sizeof(text));
 	if (*text)
 		fn->group = atoi(text);
-	read_link(name, "driver", fn->driver, sizeof(fn->driver));
+	sysfs_link(name, "driver", fn->driver, sizeof(fn->driver));
 	read_attribute(name, "driver_override", fn->driver_override, sizeof(fn->driver_override));
 	if (!strcmp(fn->driver_override, "(null)")) /* how the kernel prints none */
 		fn->driver_override[0] = 0;
 	read_attribute(name, "reset_method", fn->reset, sizeof(fn->reset));
 	fn->is_bridge = read_is_bridge(name);
 	read_cdev(name, fn);
-	path_format(path, "/sys/bus/pci/devices/%s/vendor", name);
+	sysfs_path(path, "/sys/bus/pci/devices/%s/vendor", name);
 	return access(path, F_OK) == 0;
 }
 
@@ -261,7 +234,7 @@ int sysfs_functions(struct host_function **ret, unsigned *ret_n)
 	unsigned n_bdfs, n = 0;
 	int r;
 
-	path_format(path, "/sys/bus/pci/devices");
+	sysfs_path(path, "/sys/bus/pci/devices");
 	r = list_bdfs(path, &bdfs, &n_bdfs);
 	if (r)
 		return fail(STATUS_HOST, -r, "%s: %s; is sysfs mounted, and has this machine PCI?",
@@ -285,7 +258,7 @@ int sysfs_group(int group, struct bdf **ret, unsigned *ret_n)
 	char path[PATH_MAX];
 	int r;
 
-	path_format(path, "/sys/kernel/iommu_groups/%d/devices", group);
+	sysfs_path(path, "/sys/kernel/iommu_groups/%d/devices", group);
 	r = list_bdfs(path, ret, ret_n);
 	if (r)
 		return fail(STATUS_HOST, -r, "IOMMU group %d: %s", group, strerror(-r));
@@ -298,78 +271,13 @@ bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret
 	const char *last;
 	ssize_t n;
 
-	path_format(path, "/sys/dev/char/%u:%u/device", major, minor);
+	sysfs_path(path, "/sys/dev/char/%u:%u/device", major, minor);
 	n = readlink(path, target, sizeof(target) - 1);
 	if (n <= 0)
 		return false;
 	target[n] = 0;
 	last = strrchr(target, '/');
 	return bdf_parse(last ? last + 1 : target, ret);
-}
-
-bool sysfs_read(const char *path, char *text, size_t size)
-{
-	char whole[PATH_MAX];
-	_cleanup_fd_ int fd = -1;
-	size_t used = 0;
-	ssize_t n;
-
-	path_format(whole, "%s", path);
-	fd = open(whole, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	while (used < size - 1 && (n = read(fd, text + used, size - 1 - used)) > 0)
-		used += (size_t)n;
-	text[used] = 0;
-	return true;
-}
-
-bool sysfs_exists(const char *path)
-{
-	char whole[PATH_MAX];
-
-	path_format(whole, "%s", path);
-	return access(whole, F_OK) == 0;
-}
-
-/* The first line of a file; false when it cannot be read. */
-static _printf_(3, 4) bool read_line(char *text, size_t size, const char *fmt, ...)
-{
-	char path[PATH_MAX];
-	_cleanup_fd_ int fd = -1;
-	va_list ap;
-	ssize_t n;
-
-	va_start(ap, fmt);
-	make_path(path, fmt, ap);
-	va_end(ap);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, size - 1);
-	text[n > 0 ? n : 0] = 0;
-	text[strcspn(text, "\n")] = 0;
-	return n >= 0;
-}
-
-bool sysfs_parameter(const char *module, const char *name)
-{
-	char text[8];
-
-	return read_line(text, sizeof(text), "/sys/module/%s/parameters/%s", module, name) &&
-	       (!strcmp(text, "Y") || !strcmp(text, "1"));
-}
-
-bool sysfs_cmdline_has(const char *option)
-{
-	char text[4096], *rest = text, *word;
-
-	if (!read_line(text, sizeof(text), "/proc/cmdline"))
-		return false;
-	while ((word = strsep(&rest, " ")))
-		if (strlen(option) == strcspn(word, "=") && !strncmp(word, option, strlen(option)))
-			return true;
-	return false;
 }
 
 static int fail_cdev(const char *bdf, const char *path, int errnum)
@@ -402,7 +310,7 @@ int sysfs_cdev_open(const struct host_function *fn, int *ret_fd)
 	if (!*fn->cdev)
 		return fail(STATUS_HOST, ENODEV, "%s: has no VFIO device; run: thru bind %s", name,
 			    name);
-	path_format(path, "/dev/vfio/devices/%s", fn->cdev);
+	sysfs_path(path, "/dev/vfio/devices/%s", fn->cdev);
 	fd = host_open(path);
 	if (fd < 0)
 		return fail_cdev(name, path, -fd);
@@ -416,112 +324,5 @@ int sysfs_cdev_open(const struct host_function *fn, int *ret_fd)
 			    name, path, fn->cdev_major, fn->cdev_minor, name);
 	*ret_fd = fd;
 	fd = -1;
-	return 0;
-}
-
-/* Write one word to a file that sysfs has; records nothing. */
-static _printf_(2, 3) int write_word(const char *word, const char *fmt, ...)
-{
-	char path[PATH_MAX];
-	_cleanup_fd_ int fd = -1;
-	va_list ap;
-
-	va_start(ap, fmt);
-	make_path(path, fmt, ap);
-	va_end(ap);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	/* One write(2): each is a command of its own to sysfs. */
-	if (write(fd, word, strlen(word)) < 0)
-		return -errno;
-	return 0;
-}
-
-static int fail_write(const char *bdf, const char *what, int errnum)
-{
-	if (errnum == EACCES || errnum == EPERM || errnum == EROFS)
-		return fail(STATUS_HOST, errnum, "%s: no permission to %s; run as root", bdf, what);
-	return fail(STATUS_HOST, errnum, "%s: the kernel refused to %s: %s", bdf, what,
-		    strerror(errnum));
-}
-
-int sysfs_unbind(struct bdf bdf)
-{
-	char name[BDF_TEXT], driver[32];
-	int r;
-
-	read_link(bdf_format(bdf, name), "driver", driver, sizeof(driver));
-	if (!*driver)
-		return 0;
-	r = write_word(name, "/sys/bus/pci/devices/%s/driver/unbind", name);
-	if (r == -ENODEV || r == -ENOENT)
-		return 0; /* the driver let go of it, or it vanished, in between */
-	return r ? fail_write(name, "unbind its driver", -r) : 0;
-}
-
-static int check_driver(const char *bdf, const char *driver)
-{
-	char path[PATH_MAX];
-
-	path_format(path, "/sys/bus/pci/drivers/%s", driver);
-	if (access(path, F_OK) == 0)
-		return 0;
-	if (!strcmp(driver, "vfio-pci"))
-		return fail(STATUS_HOST, ENOENT,
-			    "%s: the kernel has no driver vfio-pci; run: modprobe vfio-pci (kernel "
-			    "option CONFIG_VFIO_PCI)",
-			    bdf);
-	return fail(STATUS_HOST, ENOENT, "%s: the kernel has no driver %s; load its module", bdf,
-		    driver);
-}
-
-static int set_override(const char *bdf, const char *driver)
-{
-	int r = write_word(*driver ? driver : "\n", "/sys/bus/pci/devices/%s/driver_override", bdf);
-
-	return r ? fail_write(bdf, "choose its driver (driver_override)", -r) : 0;
-}
-
-/* The driver did not take the function: let the host have it, so that nothing is left behind. */
-static int fail_probe(struct bdf bdf, const char *name, const char *driver, int errnum)
-{
-	int r;
-
-	if (errnum == EACCES || errnum == EPERM)
-		r = fail_write(name, "probe drivers", errnum);
-	else
-		r = fail(STATUS_HOST, errnum ? errnum : ENODEV,
-			 "%s: %s did not take it; the reason is in the kernel's log, see: dmesg",
-			 name, driver);
-	/* The first failure is the one to report: that of the way back says nothing more. */
-	if (!set_override(name, "") && !sysfs_unbind(bdf))
-		(void)!write_word(name, "/sys/bus/pci/drivers_probe");
-	return r;
-}
-
-int sysfs_bind(struct bdf bdf, const char *driver)
-{
-	struct host_function fn;
-	char name[BDF_TEXT];
-	int r = sysfs_function(bdf, &fn);
-
-	bdf_format(bdf, name);
-	if (!r && *driver && !strcmp(fn.driver, driver))
-		return strcmp(fn.driver_override, driver) ? set_override(name, driver) : 0;
-	if (!r && *driver)
-		r = check_driver(name, driver);
-	if (!r)
-		r = set_override(name, driver);
-	if (!r)
-		r = sysfs_unbind(bdf);
-	if (r)
-		return r;
-	r = write_word(name, "/sys/bus/pci/drivers_probe");
-	/* Without an override no driver at all may want it, and that is as asked. */
-	if (!read_function(bdf, &fn))
-		return fail_absent(name);
-	if (*driver && strcmp(fn.driver, driver))
-		return fail_probe(bdf, name, driver, -r);
 	return 0;
 }

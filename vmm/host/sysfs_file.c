@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files of the host below the root that tests may move: paths, text, module parameters.
+ *
+ * Main thread.
+ */
+#include "sysfs_path.h"
+
+#include <base/fd.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *root = "";
+
+void sysfs_set_root(const char *prefix)
+{
+	root = prefix ? prefix : "";
+}
+
+void sysfs_make_path(char path[PATH_MAX], const char *fmt, va_list ap)
+{
+	size_t n = (size_t)snprintf(path, PATH_MAX, "%s", root);
+
+	if (n < PATH_MAX)
+		vsnprintf(path + n, PATH_MAX - n, fmt, ap);
+}
+
+void sysfs_path(char path[PATH_MAX], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	sysfs_make_path(path, fmt, ap);
+	va_end(ap);
+}
+
+bool sysfs_read(const char *path, char *text, size_t size)
+{
+	char whole[PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+	size_t used = 0;
+	ssize_t n;
+
+	sysfs_path(whole, "%s", path);
+	fd = open(whole, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	while (used < size - 1 && (n = read(fd, text + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	text[used] = 0;
+	return true;
+}
+
+bool sysfs_exists(const char *path)
+{
+	char whole[PATH_MAX];
+
+	sysfs_path(whole, "%s", path);
+	return access(whole, F_OK) == 0;
+}
+
+/* The first line of a file; false when it cannot be read. */
+static _printf_(3, 4) bool read_line(char *text, size_t size, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+	va_list ap;
+	ssize_t n;
+
+	va_start(ap, fmt);
+	sysfs_make_path(path, fmt, ap);
+	va_end(ap);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, size - 1);
+	text[n > 0 ? n : 0] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return n >= 0;
+}
+
+bool sysfs_parameter(const char *module, const char *name)
+{
+	char text[8];
+
+	return read_line(text, sizeof(text), "/sys/module/%s/parameters/%s", module, name) &&
+	       (!strcmp(text, "Y") || !strcmp(text, "1"));
+}
+
+bool sysfs_cmdline_has(const char *option)
+{
+	char text[4096], *rest = text, *word;
+
+	if (!read_line(text, sizeof(text), "/proc/cmdline"))
+		return false;
+	while ((word = strsep(&rest, " ")))
+		if (strlen(option) == strcspn(word, "=") && !strncmp(word, option, strlen(option)))
+			return true;
+	return false;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of sysfs share. */
+#pragma once
+
+#include <host/sysfs.h>
+#include <limits.h>
+#include <stdarg.h>
+
+/* A path below the root, cut when it is too long. */
+void sysfs_make_path(char path[PATH_MAX], const char *fmt, va_list ap);
+void sysfs_path(char path[PATH_MAX], const char *fmt, ...) _printf_(2, 3);
+
+/* Where a link of a function points to: the last component, or "". */
+void sysfs_link(const char *bdf, const char *name, char *text, size_t size);
