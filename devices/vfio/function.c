@@ -97,7 +97,7 @@ void vfio_function_irqs(struct vfio_function *fn)
 static void quiet(struct vfio_function *fn)
 {
 	irqs_off(fn);
-	vfio_config_power_up(fn);
+	vfio_power_up(fn);
 	/* VFIO restores the command register after a reset: no bus mastering with it. */
 	vfio_config_set_command(fn, 0);
 }

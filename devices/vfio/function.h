@@ -4,7 +4,9 @@
  *
  *   function.c  its life, which kind of interrupt is on, a lost device
  *   reset.c     the ladder of resets
- *   config.c    configuration space by table
+ *   config.c    the guest's accesses to configuration space
+ *   config_shape.c config_table.h   whose each bit of it is, and why
+ *   power.c     power states
  *   bar.c       BARs as memory slots and trapped spans
  *   rom.c       the expansion ROM as a copy
  *   p2p.c       BARs within reach of the other devices
@@ -146,8 +148,17 @@ void vfio_function_guest_reset(struct vfio_function *fn);
 /* reset.c: by a way that hits no other function of this VM. Interrupts and DMA are off. */
 int vfio_reset_alone(struct vfio_device *dev) _must_check_;
 
-/* config.c */
+/* config_shape.c */
 int vfio_config_init(struct vfio_function *fn) _must_check_;
+
+/* Bits of a little-endian field of up to 4 bytes that are ours: initial value, what may change. */
+void vfio_config_emulate(struct vfio_function *fn, unsigned offset, unsigned len, uint32_t bits,
+			 uint32_t value, uint32_t writable);
+
+/* Hide a capability that turned out to be unusable (before the function is on the root). */
+void vfio_config_hide(struct vfio_function *fn, unsigned cap);
+
+/* config.c */
 uint32_t vfio_config_read(struct pci_function *pci, unsigned offset, unsigned len);
 void vfio_config_write(struct pci_function *pci, unsigned offset, unsigned len, uint32_t value);
 void vfio_config_command(struct pci_function *pci, uint16_t before, uint16_t now);
@@ -157,18 +168,14 @@ uint32_t vfio_config_device_read(struct vfio_function *fn, unsigned offset, unsi
 void vfio_config_device_write(struct vfio_function *fn, unsigned offset, unsigned len,
 			      uint32_t value);
 
-/* Bits of a little-endian field of up to 4 bytes that are ours: initial value, what may change. */
-void vfio_config_emulate(struct vfio_function *fn, unsigned offset, unsigned len, uint32_t bits,
-			 uint32_t value, uint32_t writable);
-
 /* Give the device a command register; nothing when it has that value already. */
 void vfio_config_set_command(struct vfio_function *fn, uint16_t command);
 
-/* Power is back, whatever the guest said: before a reset, and at the end. */
-void vfio_config_power_up(struct vfio_function *fn);
+/* power.c: the guest wrote its state. */
+void vfio_power_changed(struct vfio_function *fn);
 
-/* Hide a capability that turned out to be unusable (before the function is on the root). */
-void vfio_config_hide(struct vfio_function *fn, unsigned cap);
+/* Power is back, whatever the guest said: before a reset, and at the end. */
+void vfio_power_up(struct vfio_function *fn);
 
 /* bar.c */
 int vfio_bars_init(struct vfio_function *fn) _must_check_;
