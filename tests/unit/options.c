@@ -150,6 +150,8 @@ static int parse_open(const char *line)
 	return options_parse_open(argc, argv, &opened);
 }
 
+#define TOKEN "d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f11"
+
 static void open_verb(void)
 {
 	static const struct {
@@ -167,11 +169,18 @@ static void open_verb(void)
 		{ "00:02.0|--user|u|--memlock|all|--|true", "--memlock all: not a size" },
 		{ "00:02.0|--user|u|--allow|all|--|true", "--allow all: not known" },
 		{ "00:02.0|--user|u|--bind=1|--|true", "--bind: takes no value" },
+		{ "00:02.0,vf-token=" TOKEN "|--user|u|--|true", "vf-token: goes with the bind" },
+		{ "00:02.0,vf-token=1|--user|u|--bound|--|true", "vf-token=1: not a UUID" },
+		{ "00:02.0,addr=3.0|--user|u|--|true", "addr: no such key; see thru open --help" },
+		{ "00:02.0,vf-tokn=1|--user|u|--|true", "vf-tokn: no such key; did you mean" },
+		{ "fd=3|--user|u|--|true", "fd=3: not a PCI address" },
+		{ "/dev/vfio/devices/vfio0|--user|u|--|true", "not a PCI address" },
+		{ "00:02.0|00:02.0,vf-token=" TOKEN "|--user|u|--bound|--|true", "given twice" },
 	};
 
 	CHECK(!parse_open("--user|u|00:02.0|--bind|--memlock=2G|00:03.0|--|run|--user|x"));
 	CHECK_EQ(opened.n, 2);
-	CHECK_EQ(opened.bdfs[1].device, 3);
+	CHECK_EQ(opened.devices[1].bdf.device, 3);
 	CHECK(opened.bind && !opened.socket);
 	CHECK_EQ(opened.memlock, GIB(2));
 	CHECK(!strcmp(opened.user, "u"));
@@ -181,6 +190,11 @@ static void open_verb(void)
 	CHECK(!opened.command && !opened.bind);
 	CHECK_EQ(opened.allow, HOSTSAFE_ACS_OVERRIDE);
 	CHECK_EQ(opened.memlock, UINT64_MAX);
+	CHECK(!opened.bound && !opened.devices[0].has_token);
+	CHECK(!parse_open("00:02.0|00:03.0,vf-token=" TOKEN "|--user=u|--bound|--|true"));
+	CHECK(opened.bound && !opened.devices[0].has_token && opened.devices[1].has_token);
+	CHECK_EQ(opened.devices[1].token[0], 0xd6);
+	CHECK_EQ(opened.devices[1].token[15], 0x11);
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		CHECK_EQ(parse_open(cases[i].line), -EINVAL);
 		CHECK_EQ(error_status(), STATUS_USAGE);
@@ -212,7 +226,9 @@ static void refusals(void)
 		{ "--kernel|k|--mem|9999999999T", "--mem 9999999999T: larger than any" },
 		{ "--kernel|k|--mem|8388608T", "larger than any" },
 		{ "--kernel|k|--mem|3M,hugepages=2M", "not a multiple of its huge pages" },
-		{ "--kernel|k|--mem|1G,hugepages=4K", "--mem: hugepages=4K: not known" },
+		{ "--kernel|k|--mem|1G,hugepages=4K", "--mem: hugepages=4K: no host has such" },
+		{ "--kernel|k|--mem|3G,hugepages=3M", "--mem: hugepages=3M: no host has such" },
+		{ "--kernel|k|--mem|1G,hugepages=", "--mem: hugepages : not a size" },
 		{ "--kernel|k|--mem|1G,", "--mem: : not known" },
 		{ "--kernel|k|--mem|,prealloc", "not a size" },
 		{ "--kernel|k|--vfio|socket=", "not a path" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One --vfio: a device by address, path or file descriptor, then keys from one table. Values are
- * copied, because argv is not cut up: messages quote it.
+ * One --vfio: a device by address, path or file descriptor, then keys from one table; for thru open a
+ * device by address, and fewer keys. Values are copied, because argv is not cut up: messages quote it.
  */
 #include "device_option.h"
 
@@ -13,7 +13,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static int _printf_(2, 3) refuse(const char *value, const char *fmt, ...)
+struct key {
+	const char *name;
+	/* Returns what is wrong with the value and what to do, NULL when nothing is. */
+	const char *(*set)(struct device_option *o, const char *value);
+};
+
+#define KEYS_MAX 8
+
+/* What is being read, and what it may say. */
+struct reading {
+	const char *before, *whole; /* for messages: the option's name, and all of its value */
+	const char *verb;
+	const struct key *keys; /* a row without a name ends them */
+	bool seen[KEYS_MAX];
+};
+
+static int _printf_(2, 3) refuse(const struct reading *reading, const char *fmt, ...)
 {
 	char text[384];
 	va_list ap;
@@ -21,7 +37,7 @@ static int _printf_(2, 3) refuse(const char *value, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return fail(STATUS_USAGE, EINVAL, "--vfio %s: %s", value, text);
+	return fail(STATUS_USAGE, EINVAL, "%s%s: %s", reading->before, reading->whole, text);
 }
 
 bool device_option_fd(const char *text, int *ret)
@@ -38,8 +54,6 @@ bool device_option_fd(const char *text, int *ret)
 	*ret = fd;
 	return true;
 }
-
-/* Setters return what is wrong with the value and what to do, NULL when nothing is. */
 
 static const char *set_name(struct device_option *o, const char *value)
 {
@@ -113,83 +127,108 @@ static const char *set_token(struct device_option *o, const char *value)
 	return NULL;
 }
 
-static const struct {
-	const char *key;
-	const char *(*set)(struct device_option *o, const char *value);
-} keys[] = {
-	{ "name", set_name }, { "addr", set_addr }, { "reset", set_reset },
-	{ "rom", set_rom },   { "p2p", set_p2p },   { "vf-token", set_token },
+static const struct key run_keys[] = {
+	{ "name", set_name }, { "addr", set_addr },      { "reset", set_reset }, { "rom", set_rom },
+	{ "p2p", set_p2p },   { "vf-token", set_token }, { NULL, NULL },
 };
 
-#define VALUE_MAX 512
+static const struct key open_keys[] = { { "vf-token", set_token }, { NULL, NULL } };
 
-static int set_key(struct device_option *o, const char *whole, char *word, bool *seen)
+static int set_key(struct device_option *o, struct reading *reading, char *word)
 {
-	const char *names[ARRAY_SIZE(keys) + 1] = { NULL }, *nearest, *wrong;
+	const char *names[KEYS_MAX + 1] = { NULL }, *nearest, *wrong;
 	char *value = strchr(word, '=');
 
 	if (value)
 		*value++ = 0;
-	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-		names[i] = keys[i].key;
-		if (strcmp(keys[i].key, word))
+	for (unsigned i = 0; reading->keys[i].name; i++) {
+		names[i] = reading->keys[i].name;
+		if (strcmp(names[i], word))
 			continue;
 		if (!value)
-			return refuse(whole, "%s: its value is missing; give %s=VALUE", word, word);
-		if (seen[i])
-			return refuse(whole, "%s: given twice; give it once", word);
-		seen[i] = true;
-		wrong = keys[i].set(o, value);
-		return wrong ? refuse(whole, "%s=%s: %s", word, value, wrong) : 0;
+			return refuse(reading, "%s: its value is missing; give %s=VALUE", word,
+				      word);
+		if (reading->seen[i])
+			return refuse(reading, "%s: given twice; give it once", word);
+		reading->seen[i] = true;
+		wrong = reading->keys[i].set(o, value);
+		return wrong ? refuse(reading, "%s=%s: %s", word, value, wrong) : 0;
 	}
 	nearest = options_nearest(word, names);
 	if (nearest)
-		return refuse(whole, "%s: no such key; did you mean %s?", word, nearest);
-	return refuse(whole, "%s: no such key; see thru run --help", word);
+		return refuse(reading, "%s: no such key; did you mean %s?", word, nearest);
+	return refuse(reading, "%s: no such key; see thru %s --help", word, reading->verb);
 }
 
-static int set_which(struct device_option *o, const char *whole, const char *which)
+static int set_bdf(struct device_option *o, const struct reading *reading, const char *which)
+{
+	if (bdf_parse(which, &o->bdf))
+		return 0;
+	return refuse(reading, "not a PCI address; give DOMAIN:BUS:DEVICE.FUNCTION, as in "
+			       "0000:01:00.0 (thru devices lists them)");
+}
+
+static int set_which(struct device_option *o, const struct reading *reading, const char *which)
 {
 	if (!strncmp(which, "fd=", 3)) {
 		o->by = DEVICE_BY_FD;
 		return device_option_fd(which + 3, &o->fd)
 			       ? 0
-			       : refuse(whole, "not a file descriptor; give fd=NUMBER");
+			       : refuse(reading, "not a file descriptor; give fd=NUMBER");
 	}
 	if (!strncmp(which, "socket=", 7))
 		o->by = DEVICE_BY_SOCKET;
 	else if (*which == '/')
 		o->by = DEVICE_BY_PATH;
-	if (o->by != DEVICE_BY_BDF) {
-		which += o->by == DEVICE_BY_SOCKET ? 7 : 0;
-		if (!*which || strlen(which) >= sizeof(o->path))
-			return refuse(whole, "not a path of 1 to %u bytes; give another",
-				      DEVICE_PATH - 1);
-		strcpy(o->path, which);
-		return 0;
-	}
-	if (bdf_parse(which, &o->bdf))
-		return 0;
-	return refuse(whole, "not a PCI address; give DOMAIN:BUS:DEVICE.FUNCTION, as in "
-			     "0000:01:00.0 (thru devices lists them)");
+	else
+		return set_bdf(o, reading, which);
+	which += o->by == DEVICE_BY_SOCKET ? 7 : 0;
+	if (!*which || strlen(which) >= sizeof(o->path))
+		return refuse(reading, "not a path of 1 to %u bytes; give another",
+			      DEVICE_PATH - 1);
+	strcpy(o->path, which);
+	return 0;
+}
+
+#define VALUE_MAX 512
+
+static int parse(struct reading *reading,
+		 int (*which)(struct device_option *o, const struct reading *reading,
+			      const char *which),
+		 struct device_option *ret)
+{
+	struct device_option o = { .fd = -1 };
+	char text[VALUE_MAX], *rest = text;
+	int r;
+
+	if (strlen(reading->whole) >= sizeof(text))
+		return fail(STATUS_USAGE, EINVAL, "%s: a value is too long; shorten it",
+			    *reading->before ? "--vfio" : reading->verb);
+	strcpy(text, reading->whole);
+	r = which(&o, reading, strsep(&rest, ","));
+	while (!r && rest)
+		r = set_key(&o, reading, strsep(&rest, ","));
+	if (!r)
+		*ret = o;
+	return r;
 }
 
 int device_option_parse(const char *value, struct device_option *ret)
 {
-	struct device_option o = { .fd = -1 };
-	bool seen[ARRAY_SIZE(keys)] = { false };
-	char text[VALUE_MAX], *rest = text;
-	int r;
+	struct reading reading = {
+		.before = "--vfio ", .whole = value, .verb = "run", .keys = run_keys
+	};
 
-	if (strlen(value) >= sizeof(text))
-		return fail(STATUS_USAGE, EINVAL, "--vfio: a value is too long; shorten it");
-	strcpy(text, value);
-	r = set_which(&o, value, strsep(&rest, ","));
-	while (!r && rest)
-		r = set_key(&o, value, strsep(&rest, ","), seen);
-	if (!r)
-		*ret = o;
-	return r;
+	return parse(&reading, set_which, ret);
+}
+
+int device_option_parse_open(const char *value, struct device_option *ret)
+{
+	struct reading reading = {
+		.before = "", .whole = value, .verb = "open", .keys = open_keys
+	};
+
+	return parse(&reading, set_bdf, ret);
 }
 
 bool device_option_same(const struct device_option *a, const struct device_option *b)

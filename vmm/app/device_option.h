@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The value of one --vfio: which device, and how the guest is to have it. Pure, as options.h.
+ * The value of one --vfio, or a word of thru open: which device, and how it is to be had. Pure, as
+ * options.h.
  */
 #pragma once
 
@@ -39,6 +40,9 @@ struct device_option {
 
 /* WHICH[,KEY=VALUE...]. -EINVAL with the reason recorded (STATUS_USAGE). */
 int device_option_parse(const char *value, struct device_option *ret) _must_check_;
+
+/* What thru open takes: BDF[,vf-token=UUID]. The same. */
+int device_option_parse_open(const char *value, struct device_option *ret) _must_check_;
 
 /* Do the two mean the same device, as far as the words tell? */
 bool device_option_same(const struct device_option *a, const struct device_option *b);

@@ -125,6 +125,13 @@ static int set_bind(void *to, const char *value)
 	return 0;
 }
 
+static int set_bound(void *to, const char *value)
+{
+	(void)value;
+	((struct open_options *)to)->bound = true;
+	return 0;
+}
+
 static int set_memlock(void *to, const char *value)
 {
 	struct open_options *o = to;
@@ -150,6 +157,9 @@ static int set_allow(void *to, const char *value)
 const struct option options_open[] = {
 	{ "--user", "NAME", false, set_user, "who is to have them; nothing of root's stays" },
 	{ "--bind", NULL, false, set_bind, "bind them to vfio-pci first, where they are not" },
+	{ "--bound", NULL, false, set_bound,
+	  "hand them over bound to the iommufd; a VF then takes\n"
+	  "its token here: BDF,vf-token=UUID" },
 	{ "--memlock", "SIZE", false, set_memlock,
 	  "how much memory COMMAND may lock, or unlimited: that\n"
 	  "of its guest; without it the limit stays as it is" },
@@ -160,14 +170,31 @@ const struct option options_open[] = {
 	{ 0 },
 };
 
-static int add_open_bdf(void *to, const char *word)
+static int add_open_device(void *to, const char *word)
 {
 	struct open_options *o = to;
-	struct bdf_list list = { .at = o->bdfs, .max = OPTIONS_VFIO_MAX, .n = o->n };
-	int r = options_bdf(&list, word);
+	struct device_option device;
 
-	o->n = list.n;
-	return r;
+	if (device_option_parse_open(word, &device))
+		return -EINVAL;
+	for (unsigned i = 0; i < o->n; i++)
+		if (device_option_same(&o->devices[i], &device))
+			return options_refuse("%s: given twice; give each function once", word);
+	if (o->n == OPTIONS_VFIO_MAX)
+		return options_refuse("%s: more than %u functions; leave some out", word,
+				      OPTIONS_VFIO_MAX);
+	o->devices[o->n++] = device;
+	return 0;
+}
+
+/* The token goes with the bind (VFIO_DEVICE_BIND_FLAG_TOKEN): whoever binds has to know it. */
+static int check_tokens(const struct open_options *o)
+{
+	for (unsigned i = 0; i < o->n && !o->bound; i++)
+		if (o->devices[i].has_token)
+			return options_refuse("vf-token: goes with the bind to the iommufd; add "
+					      "--bound, or give it to thru run");
+	return 0;
 }
 
 static int check_open(const struct open_options *o)
@@ -185,13 +212,13 @@ static int check_open(const struct open_options *o)
 	if (o->socket && (!*o->socket || strlen(o->socket) > 100))
 		return options_refuse("--socket %s: not a path of 1 to 100 bytes; give another",
 				      o->socket);
-	return 0;
+	return check_tokens(o);
 }
 
 int options_parse_open(int argc, char **argv, struct open_options *ret)
 {
 	struct open_options o = { .n = 0 };
-	int rest, r = options_walk(argc, argv, options_open, add_open_bdf, &o, &rest);
+	int rest, r = options_walk(argc, argv, options_open, add_open_device, &o, &rest);
 
 	if (!r && rest < argc)
 		o.command = argv + rest;

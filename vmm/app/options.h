@@ -40,14 +40,15 @@ struct run_options {
 };
 
 struct open_options {
-	struct bdf bdfs[OPTIONS_VFIO_MAX];
+	struct device_option devices[OPTIONS_VFIO_MAX];
 	unsigned n;
 	const char *user;
 	const char *socket; /* NULL: run `command` */
 	char **command;     /* argv's own end, NULL at its end; NULL: none */
 	uint64_t memlock;   /* bytes; 0: as it is; UINT64_MAX: unlimited */
 	unsigned allow;     /* HOSTSAFE_* */
-	bool bind;
+	bool bind;          /* to vfio-pci, where they are not */
+	bool bound;         /* hand them over bound to the iommufd */
 };
 
 /* argv[0] is the verb. 0, or -EINVAL with the reason recorded (STATUS_USAGE). */

@@ -15,7 +15,7 @@ static const struct {
 	  options_none },
 	{ "unbind", "BDF...", "give PCI functions back to the drivers that the host has for them",
 	  options_none },
-	{ "open", "--user NAME [OPTION...] BDF... [-- COMMAND...]",
+	{ "open", "--user NAME [OPTION...] BDF[,vf-token=UUID]... [-- COMMAND...]",
 	  "open PCI functions for a command that has no privilege", options_open },
 	{ "probe", "[--json] [BDF...]", "tell what this host offers, and what a function lacks",
 	  options_probe },

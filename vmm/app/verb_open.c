@@ -8,6 +8,11 @@
  * socket each connection gets one message: the device's name as text, and by SCM_RIGHTS the device
  * and the iommufd.
  *
+ * The devices are bound to the iommufd here when asked to (--bound), else by whoever has them. KVM is
+ * then told of a device after its bind, where the documented order is before
+ * (Documentation/virt/kvm/devices/vfio.rst): a driver learns of the VM at the bind only
+ * (vfio_main.c, vfio_device_file_set_kvm()). vfio-pci wants to know on s390 alone.
+ *
  * Pinned memory counts against each process by itself from here on (IOMMU_OPTION_RLIMIT_MODE 1), not
  * against the user: two guests of one user then have a limit each. Only a privileged process may
  * choose that. Main thread only.
@@ -24,6 +29,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <host/iommufd.h>
+#include <host/vfio.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -43,7 +49,7 @@ struct opened {
 	const struct open_options *options;
 	struct passwd *user;
 	int iommufd;
-	int fds[OPTIONS_VFIO_MAX];
+	struct vfio_device devices[OPTIONS_VFIO_MAX];
 	unsigned n;
 };
 
@@ -59,26 +65,41 @@ static int find_user(struct opened *o)
 	return 0;
 }
 
-static int open_device(struct opened *o, struct bdf bdf)
+/* To vfio-pci where that is asked for; *fn is what it then is. */
+static int make_ready(const struct opened *o, struct bdf bdf, struct host_function *fn)
 {
 	char why[HOSTFN_WHY], name[BDF_TEXT];
-	struct host_function fn;
-	int r = sysfs_function(bdf, &fn);
+	int r = sysfs_function(bdf, fn);
 
-	if (!r && o->options->bind && !hostfn_driver_is_vfio(fn.driver)) {
-		r = hostfn_is_bridge(&fn) ? 0 : sysfs_bind(bdf, "vfio-pci");
+	if (!r && o->options->bind && !hostfn_driver_is_vfio(fn->driver)) {
+		r = hostfn_is_bridge(fn) ? 0 : sysfs_bind(bdf, "vfio-pci");
 		if (!r)
-			r = sysfs_function(bdf, &fn);
+			r = sysfs_function(bdf, fn);
 	}
-	if (!r && hostfn_ready(&fn, why, sizeof(why)))
+	if (!r && hostfn_ready(fn, why, sizeof(why)))
 		r = fail(STATUS_HOST, ENODEV, "%s %s", bdf_format(bdf, name), why);
+	return r;
+}
+
+static int open_device(struct opened *o, const struct device_option *option)
+{
+	struct vfio_device *dev = &o->devices[o->n];
+	struct host_function fn;
+	int r = make_ready(o, option->bdf, &fn);
+
+	*dev = (struct vfio_device){ .fd = -1, .has_token = option->has_token };
+	memcpy(dev->token, option->token, sizeof(dev->token));
+	bdf_format(option->bdf, dev->name);
 	if (!r)
-		r = sysfs_cdev_open(&fn, &o->fds[o->n]);
+		r = sysfs_cdev_open(&fn, &dev->fd);
+	if (!r && o->options->bound)
+		r = vfio_device_bind(dev, o->iommufd);
 	if (!r)
 		o->n++;
 	return r;
 }
 
+/* How memory is accounted is chosen before anything is made in the iommufd, and a bind makes something. */
 static int open_all(struct opened *o)
 {
 	int r = hostsafe_check(o->options->allow);
@@ -88,7 +109,7 @@ static int open_all(struct opened *o)
 	if (!r)
 		r = iommufd_account_process(o->iommufd);
 	for (unsigned i = 0; !r && i < o->options->n; i++)
-		r = open_device(o, o->options->bdfs[i]);
+		r = open_device(o, &o->options->devices[i]);
 	return r;
 }
 
@@ -113,19 +134,18 @@ static int hand_over(struct opened *o, unsigned i, int listener)
 		struct cmsghdr header;
 		char room[CMSG_SPACE(2 * sizeof(int))];
 	} control = { 0 };
-	char name[BDF_TEXT];
-	struct iovec text = { name, 0 };
+	char *name = o->devices[i].name;
+	struct iovec text = { name, strlen(name) + 1 };
 	struct msghdr message = {
 		.msg_iov = &text,
 		.msg_iovlen = 1,
 		.msg_control = control.room,
 		.msg_controllen = sizeof(control.room),
 	};
-	int fds[2] = { o->fds[i], o->iommufd };
+	int fds[2] = { o->devices[i].fd, o->iommufd };
 
 	if (peer < 0)
 		return fail(STATUS_HOST, errno, "--socket: %s", strerror(errno));
-	text.iov_len = strlen(bdf_format(o->options->bdfs[i], name)) + 1;
 	control.header.cmsg_len = CMSG_LEN(sizeof(fds));
 	control.header.cmsg_level = SOL_SOCKET;
 	control.header.cmsg_type = SCM_RIGHTS;
@@ -186,7 +206,7 @@ static int renumber(struct opened *o)
 	int all[OPTIONS_VFIO_MAX + 1];
 
 	for (unsigned i = 0; i <= o->n; i++) {
-		all[i] = fcntl(i ? o->fds[i - 1] : o->iommufd, F_DUPFD_CLOEXEC,
+		all[i] = fcntl(i ? o->devices[i - 1].fd : o->iommufd, F_DUPFD_CLOEXEC,
 			       FIRST_FD + (int)o->n + 1);
 		if (all[i] < 0)
 			return fail(STATUS_HOST, errno, "descriptors: %s", strerror(errno));

@@ -142,7 +142,8 @@ static int map_refused(const char *name, uint64_t size, iova_t iova, int err)
 		return fail(
 			STATUS_HOST, ENOMEM,
 			"iommufd: cannot pin %" PRIu64 " MiB of guest memory; raise the limit on "
-			"locked memory (ulimit -l) to that and 64 MiB more, or ask for less (--mem)",
+			"locked memory (ulimit -l), which one user's guests share, to that and 64 "
+			"MiB more, ask for less (--mem), or start each by thru open",
 			size >> 20);
 	if (err == -ENOENT || err == -EINVAL || err == -EADDRINUSE)
 		return fail(STATUS_HOST, -err,
