@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The fixed devices of the aarch64 board: 16550A serial, PL031 clock, pvpanic at 00:01.0. Power-off
- * and reset are PSCI calls that KVM answers (vcpu.c), so there is no device for them. Left out: a
- * power button, which without ACPI takes a GPIO controller and gpio-keys in the guest.
+ * and reset are PSCI calls that KVM answers (vcpu.c), so there is no device for them. The power
+ * button is an interrupt and a key of the device tree (fw.c): nothing that the guest could touch.
  */
 #include "board.h"
 
 #include <base/fd.h>
-#include <base/log.h>
 #include <host/kvm.h>
 #include <stdlib.h>
 
@@ -102,5 +101,8 @@ void arch_board_deinit(struct board *board)
 
 void arch_board_button(struct board *board)
 {
-	log_warn("this board has no power button; power off in the guest, or end thru");
+	struct irq_line button = { &board->irq, LAYOUT_GSI_BUTTON };
+
+	irq_line_set(button, true);
+	irq_line_set(button, false);
 }

@@ -10,6 +10,7 @@
 #include <base/error.h>
 #include <errno.h>
 #include <libfdt.h>
+#include <linux/input-event-codes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -251,6 +252,22 @@ static void write_platform(struct writer *w, const struct board *board)
 	end(w);
 }
 
+/*
+ * gpio-keys.yaml: a key may have an interrupt in place of a pin. Each one is a press, and Linux adds
+ * the release, so there is no GPIO controller and no press whose length somebody has to measure.
+ */
+static void write_button(struct writer *w)
+{
+	begin(w, "gpio-keys");
+	put_string(w, "compatible", "gpio-keys");
+	put_string(w, "label", "Power Button");
+	begin(w, "power-button");
+	CELLS(w, "linux,code", KEY_POWER);
+	CELLS(w, "interrupts", GIC_SPI, LAYOUT_GSI_BUTTON, EDGE_RISING);
+	end(w);
+	end(w);
+}
+
 /* One entry for each INTx pin of each slot, as pci_intx_gsi() wires them (IEEE 1275 PCI, 4.1.3). */
 static void write_intx_map(struct writer *w, const struct pci_root_config *pci)
 {
@@ -339,6 +356,7 @@ int fdt_build(const struct board *board, void *buf, size_t size)
 	write_gic(&w, board);
 	write_timer(&w, board);
 	write_platform(&w, board);
+	write_button(&w);
 	write_pci(&w, board);
 	end(&w);
 	if (!w.err)

@@ -50,6 +50,7 @@
 
 /* GSIs: shared peripheral interrupts, counted from 0 (INTID 32). The rest up to PINS is spare. */
 #define LAYOUT_GSI_SERIAL 0
+#define LAYOUT_GSI_BUTTON 1 /* an edge for each press */
 #define LAYOUT_GSI_INTX   16
 #define LAYOUT_INTX_N     32
 #define LAYOUT_GSI_PINS   64

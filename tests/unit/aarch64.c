@@ -221,6 +221,9 @@ static void tree_of_a_plain_board(void)
 	CHECK(cell("/chosen", "rng-seed", 0) != cell("/chosen", "rng-seed", 1));
 	CHECK_EQ(cell("/serial@1000000", "clock-frequency", 0), 1843200);
 	CHECK(!strcmp(string("/serial@1000000", "compatible"), "ns16550a"));
+	CHECK_EQ(cell("/gpio-keys/power-button", "linux,code", 0), 116);
+	CHECK_EQ(cell("/gpio-keys/power-button", "interrupts", 1), LAYOUT_GSI_BUTTON);
+	CHECK_EQ(cell("/gpio-keys/power-button", "interrupts", 2), 1);
 	CHECK_EQ(cell("/pmu", "interrupts", 1), 7);
 	CHECK_EQ(cell("/timer", "interrupts", 7), 11);
 	CHECK_EQ(cell("/interrupt-controller@2000000", "reg", 7), 2 * LAYOUT_GICR_SIZE);
