@@ -47,17 +47,26 @@ static int set_cpus(void *to, const char *value)
 	return 0;
 }
 
+/* Which sizes there are is the host's to say: it depends on its pages, of 4, 16 or 64 KiB. */
+static int set_hugepages(struct run_options *o, const char *size)
+{
+	int r = options_size("--mem: hugepages", size, &o->hugepage);
+
+	if (!r && (!is_power_of_two(o->hugepage) || o->hugepage < KIB(64)))
+		return options_refuse("--mem: hugepages=%s: no host has such; give 2M, 1G or "
+				      "another size that is in /sys/kernel/mm/hugepages",
+				      size);
+	return r;
+}
+
 static int set_mem_key(struct run_options *o, const char *word)
 {
-	if (!strcmp(word, "hugepages=2M"))
-		o->hugepage = MIB(2);
-	else if (!strcmp(word, "hugepages=1G"))
-		o->hugepage = GIB(1);
-	else if (!strcmp(word, "prealloc"))
-		o->prealloc = true;
-	else
-		return options_refuse(
-			"--mem: %s: not known; give hugepages=2M, hugepages=1G or prealloc", word);
+	if (!strncmp(word, "hugepages=", 10))
+		return set_hugepages(o, word + 10);
+	if (strcmp(word, "prealloc"))
+		return options_refuse("--mem: %s: not known; give hugepages=SIZE or prealloc",
+				      word);
+	o->prealloc = true;
 	return 0;
 }
 
@@ -69,7 +78,7 @@ static int set_mem(void *to, const char *value)
 
 	if (strlen(value) >= sizeof(text))
 		return options_refuse(
-			"--mem: a value is too long; give SIZE[,hugepages=2M|1G][,prealloc]");
+			"--mem: a value is too long; give SIZE[,hugepages=SIZE][,prealloc]");
 	strcpy(text, value);
 	size = strsep(&rest, ",");
 	r = options_size("--mem", size, &o->mem);
@@ -83,9 +92,8 @@ static int set_mem(void *to, const char *value)
 		return options_refuse("--mem %s: not a multiple of 1 MiB; round it, as in %lluM",
 				      size, (unsigned long long)(o->mem >> 20) + 1);
 	if (o->hugepage && !is_aligned(o->mem, o->hugepage))
-		return options_refuse(
-			"--mem %s: not a multiple of its huge pages; give a multiple of %s", value,
-			o->hugepage == MIB(2) ? "2M" : "1G");
+		return options_refuse("--mem %s: not a multiple of its huge pages; round it",
+				      value);
 	return 0;
 }
 
@@ -193,7 +201,7 @@ const struct option options_run[] = {
 	{ "--cpus", "N", false, set_cpus, "virtual processors [1]" },
 	{ "--mem", "SIZE", false, set_mem,
 	  "guest RAM, a multiple of 1 MiB; with K, M, G or T [512M]\n"
-	  "SIZE[,hugepages=2M|1G][,prealloc]: pages, and when" },
+	  "SIZE[,hugepages=2M|1G|...][,prealloc]: pages, and when" },
 	{ "--vfio", "DEVICE", true, set_vfio,
 	  "give the guest a PCI function: its address, as in\n"
 	  "0000:01:00.0, /dev/vfio/devices/vfioN, fd=N or\n"

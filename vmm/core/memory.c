@@ -18,7 +18,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LARGE_PAGE MIB(2) /* a middle-level entry with 4 KiB pages; more does no harm elsewhere */
+/*
+ * What a middle-level entry of the host's page tables maps, a table being one page of entries of
+ * eight bytes: 2, 32 or 512 MiB where pages have 4, 16 or 64 KiB.
+ */
+static uint64_t large_page(void)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return page * (page / 8);
+}
+
+static const char *pool_path(uint64_t hugepage, const char *name, char *path, size_t size)
+{
+	snprintf(path, size, "/sys/kernel/mm/hugepages/hugepages-%llukB%s",
+		 (unsigned long long)(hugepage >> 10), name);
+	return path;
+}
 
 /* A number in the pool's folder in sysfs, 0 when it cannot be read. */
 static uint64_t pool_number(uint64_t hugepage, const char *name)
@@ -27,28 +43,49 @@ static uint64_t pool_number(uint64_t hugepage, const char *name)
 	_cleanup_fd_ int fd = -1;
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%llukB/%s",
-		 (unsigned long long)(hugepage >> 10), name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(pool_path(hugepage, name, path, sizeof(path)), O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 	return n > 0 ? strtoull(text, NULL, 10) : 0;
 }
 
+static const char *size_text(uint64_t size, char text[32])
+{
+	unsigned long long kib = size >> 10;
+	bool mib = kib >= 1024;
+
+	snprintf(text, 32, "%llu %s", mib ? kib >> 10 : kib, mib ? "MiB" : "KiB");
+	return text;
+}
+
 static int pool_too_small(const struct memory *mem, uint64_t hugepage)
 {
-	uint64_t all = pool_number(hugepage, "nr_hugepages");
-	uint64_t promised = pool_number(hugepage, "resv_hugepages");
-	uint64_t free = pool_number(hugepage, "free_hugepages");
+	uint64_t all = pool_number(hugepage, "/nr_hugepages");
+	uint64_t promised = pool_number(hugepage, "/resv_hugepages");
+	uint64_t free = pool_number(hugepage, "/free_hugepages");
 	uint64_t need = mem->size / hugepage, left = free > promised ? free - promised : 0;
+	char size[32], path[128];
 
 	return fail(STATUS_HOST, ENOMEM,
-		    "guest memory: it takes %llu huge pages of %llu MiB, and the host's pool has "
-		    "%llu left; enlarge it: echo %llu > "
-		    "/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages",
-		    (unsigned long long)need, (unsigned long long)(hugepage >> 20),
-		    (unsigned long long)left,
+		    "guest memory: it takes %llu huge pages of %s, and the host's pool has %llu "
+		    "left; enlarge it: echo %llu > %s",
+		    (unsigned long long)need, size_text(hugepage, size), (unsigned long long)left,
 		    (unsigned long long)(all + (need > left ? need - left : 0)),
-		    (unsigned long long)(hugepage >> 10));
+		    pool_path(hugepage, "/nr_hugepages", path, sizeof(path)));
+}
+
+static int no_such_pages(uint64_t hugepage)
+{
+	char path[128], one[32], wanted[32], sizes[256] = "";
+	size_t n = 0;
+
+	for (uint64_t size = KIB(4); size <= GIB(64); size *= 2)
+		if (!access(pool_path(size, "", path, sizeof(path)), F_OK))
+			n += (size_t)snprintf(sizes + n, sizeof(sizes) - n, "%s%s", n ? ", " : "",
+					      size_text(size, one));
+	return fail(STATUS_HOST, ENODEV,
+		    "guest memory: this host has no huge pages of %s; it has: %s; choose another "
+		    "size, or leave hugepages= out",
+		    size_text(hugepage, wanted), *sizes ? sizes : "none");
 }
 
 static int create_memfd(struct memory *mem, uint64_t hugepage)
@@ -58,12 +95,8 @@ static int create_memfd(struct memory *mem, uint64_t hugepage)
 	if (hugepage)
 		flags |= MFD_HUGETLB | (unsigned)__builtin_ctzll(hugepage) << MFD_HUGE_SHIFT;
 	mem->memfd = memfd_create("guest-ram", flags);
-	if (mem->memfd < 0 && hugepage)
-		return fail(
-			STATUS_HOST, errno,
-			"guest memory: this host has no pages of %llu MiB: %s; leave hugepages= "
-			"out, or choose the other size",
-			(unsigned long long)(hugepage >> 20), strerror(errno));
+	if (mem->memfd < 0 && hugepage && (errno == ENODEV || errno == EINVAL))
+		return no_such_pages(hugepage);
 	if (mem->memfd < 0)
 		return fail(STATUS_HOST, errno, "guest memory: memfd_create: %s", strerror(errno));
 	if (ftruncate(mem->memfd, (off_t)mem->size) < 0 ||
@@ -99,7 +132,7 @@ static int map_ram(struct memory *mem, uint64_t hugepage)
 
 	if (r)
 		return r;
-	hva = mmap(place(mem->size, MAX(hugepage, LARGE_PAGE)), mem->size, PROT_READ | PROT_WRITE,
+	hva = mmap(place(mem->size, MAX(hugepage, large_page())), mem->size, PROT_READ | PROT_WRITE,
 		   flags, mem->memfd, 0);
 	if (hva == MAP_FAILED && hugepage && errno == ENOMEM)
 		return pool_too_small(mem, hugepage);
