@@ -106,6 +106,16 @@ static void spi_entry(const struct irq_router *router, uint32_t intid,
 	};
 }
 
+/* Member by member: the rest of the union is whatever the compiler leaves there. */
+static bool same_route(const struct kvm_irq_routing_entry *a, const struct kvm_irq_routing_entry *b)
+{
+	if (a->type != b->type)
+		return false;
+	return a->type == KVM_IRQ_ROUTING_MSI
+		       ? !memcmp(&a->u.msi, &b->u.msi, sizeof(a->u.msi))
+		       : !memcmp(&a->u.irqchip, &b->u.irqchip, sizeof(a->u.irqchip));
+}
+
 int irq_msi_set(struct irq_router *router, unsigned gsi, uint64_t address, uint32_t data,
 		uint32_t devid)
 {
@@ -124,7 +134,7 @@ int irq_msi_set(struct irq_router *router, unsigned gsi, uint64_t address, uint3
 
 	if (router->spi_doorbell && address == router->spi_doorbell)
 		spi_entry(router, data, &new);
-	if (entry && entry->type == new.type && !memcmp(&entry->u, &new.u, sizeof(new.u)))
+	if (entry && same_route(entry, &new))
 		return 0;
 	if (!entry)
 		entry = &router->table->entries[router->table->nr++];
