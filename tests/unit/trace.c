@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Traces in words: names of registers, and files of which every byte may be anything. */
+/*
+ * Traces in words: names of registers, and files of which every byte may be anything. Traces written:
+ * nothing of what was recorded is ever only in memory.
+ */
 #include "vmm/app/trace.h"
 
+#include "vmm/app/vcpu.h"
+
 #include <base/bytes.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/pci_regs.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -225,7 +235,132 @@ static void noise(void)
 	}
 }
 
+/* --- the writer, over a machine that is not there --- */
+
+static unsigned posted;
+
+void loop_post(struct loop *loop, enum vm_event event, int value)
+{
+	(void)loop;
+	(void)value;
+	posted += event == VM_EVENT_OUTPUT_LOST;
+}
+
+unsigned vcpu_current(void)
+{
+	return 2;
+}
+
+/* One capability, PM; no extended ones. */
+uint32_t vfio_function_config(struct vfio_function *fn, unsigned offset, unsigned len)
+{
+	(void)fn;
+	(void)len;
+	if (offset == PCI_CAPABILITY_LIST)
+		return 0x40;
+	return offset == 0x40 ? PCI_CAP_ID_PM : 0;
+}
+
+static struct passthrough pt;
+static struct trace writer;
+static char path[32];
+
+static int start_writing(int fd)
+{
+	int r;
+
+	posted = 0;
+	pt = (struct passthrough){ .n = 1, .n_functions = 1 };
+	strcpy(pt.devices[0].name, "0000:00:02.0");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = trace_open(&writer, path, NULL, &pt);
+	return r ? r : trace_devices(&writer);
+}
+
+static void access_config(uint32_t value)
+{
+	const struct vfio_access access = {
+		.region = VFIO_PCI_CONFIG_REGION_INDEX,
+		.offset = 0x40,
+		.value = value,
+		.len = 4,
+	};
+
+	pt.watches[0].access(&pt.watches[0], &access);
+}
+
+static off_t size_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? -1 : st.st_size;
+}
+
+/* After each access the file holds it: that is what kill -9 leaves. */
+static void at_once(void)
+{
+	int fd = memfd_create("trace", MFD_CLOEXEC);
+	char *line = NULL;
+	size_t n;
+	FILE *out;
+
+	CHECK_EQ(start_writing(fd), 0);
+	for (unsigned i = 1; i <= 100; i++) {
+		access_config(i);
+		CHECK_EQ(size_of(fd), (3 + i) * TRACE_RECORD);
+	}
+	out = open_memstream(&line, &n);
+	CHECK(trace_print(fd, "FILE", out) < 0);
+	CHECK_ERROR("ends too early, after 100 accesses");
+	fclose(out);
+	CHECK(strstr(line, "   2  0000:00:02.0 config     0x40 read 4       0x64  Power"));
+	free(line);
+	CHECK_EQ(trace_close(&writer), 0);
+	out = open_memstream(&line, &n);
+	lseek(fd, 0, SEEK_SET);
+	CHECK_EQ(trace_print(fd, "FILE", out), 0);
+	fclose(out);
+	free(line);
+	close(fd);
+}
+
+/* A disk that is full in the middle of a record: what came before stays readable. */
+static void full(void)
+{
+	int fd = memfd_create("trace", MFD_CLOEXEC);
+	struct rlimit before, limit;
+	char *line = NULL;
+	size_t n;
+	FILE *out;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	limit = before;
+	limit.rlim_cur = 13 * TRACE_RECORD + 10;
+	CHECK_EQ(start_writing(fd), 0);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	for (unsigned i = 0; i < 10; i++)
+		access_config(i);
+	CHECK_EQ(posted, 0);
+	access_config(10);
+	setrlimit(RLIMIT_FSIZE, &before);
+	CHECK_EQ(posted, 1);
+	CHECK_EQ(error_status(), STATUS_OUTPUT);
+	CHECK_ERROR("--trace /proc/self/fd/");
+	access_config(11);
+	CHECK_EQ(posted, 1);
+	CHECK_EQ(trace_close(&writer), 0);
+	out = open_memstream(&line, &n);
+	CHECK(trace_print(fd, "FILE", out) < 0);
+	CHECK_ERROR("ends too early, after 10 accesses");
+	fclose(out);
+	free(line);
+	close(fd);
+	CHECK(start_writing(open("/dev/full", O_WRONLY)) == -ENOSPC);
+	CHECK_ERROR("No space left");
+}
+
 static const struct test tests[] = {
-	TEST(whole), TEST(names), TEST(cut), TEST(hostile), TEST(noise),
+	TEST(whole), TEST(names), TEST(cut), TEST(hostile), TEST(noise), TEST(at_once), TEST(full),
 };
 TEST_MAIN(tests)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `thru run --trace`: the writer. A record is put into a buffer under the lock that the access holds
- * anyway; a full buffer is written. When it cannot be, tracing ends and so does the VM: a trace with
- * a hole in it would mislead, and a full disk is the operator's to know of (STATUS_OUTPUT).
+ * `thru run --trace`: the writer. A record is written when it is made, under the lock that the access
+ * holds anyway: whatever ends this process, SIGKILL too, the file holds what happened up to then. The
+ * call is small beside the exit that brought the access here. When a record cannot be written,
+ * tracing ends and so does the VM: a trace with a hole in it would mislead, and a full disk is the
+ * operator's to know of (STATUS_OUTPUT).
  */
 #include "trace.h"
 
@@ -14,11 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#define BUFFER 65536
 
 static uint64_t now_ns(void)
 {
@@ -28,30 +27,16 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
-static int flush(struct trace *trace)
+static int put(struct trace *trace, const uint8_t record[TRACE_RECORD])
 {
-	int r = trace->fd < 0 ? 0 : fd_write_all(trace->fd, trace->buffer, trace->used);
+	int r = trace->fd < 0 ? 0 : fd_write_all(trace->fd, record, TRACE_RECORD);
 
-	trace->used = 0;
 	if (!r)
 		return 0;
 	fd_close(&trace->fd);
 	return fail(STATUS_OUTPUT, -r,
 		    "--trace %s: %s; the guest was ended: make room, or choose another file",
 		    trace->path, strerror(-r));
-}
-
-static int put(struct trace *trace, const uint8_t record[TRACE_RECORD])
-{
-	int r = 0;
-
-	if (trace->used + TRACE_RECORD > BUFFER)
-		r = flush(trace);
-	if (trace->fd < 0)
-		return r;
-	memcpy(trace->buffer + trace->used, record, TRACE_RECORD);
-	trace->used += TRACE_RECORD;
-	return r;
 }
 
 static void on_access(struct vfio_watch *watch, const struct vfio_access *access)
@@ -83,9 +68,6 @@ int trace_open(struct trace *trace, const char *path, struct loop *loop, struct 
 		return fail(STATUS_OUTPUT, errno,
 			    "--trace %s: %s; choose a path that can be written", path,
 			    strerror(errno));
-	trace->buffer = malloc(BUFFER);
-	if (!trace->buffer)
-		return fail(STATUS_FAILURE, ENOMEM, "--trace: out of memory");
 	trace->began = now_ns();
 	clock_gettime(CLOCK_REALTIME, &wall);
 	memcpy(header, TRACE_MAGIC, 8);
@@ -161,8 +143,7 @@ int trace_devices(struct trace *trace)
 		if (!r)
 			r = put_capabilities(trace, i, trace->pt->functions[i]);
 	}
-	/* Now, so that a file that cannot be written is known before the guest runs. */
-	return r ? r : flush(trace);
+	return r;
 }
 
 int trace_close(struct trace *trace)
@@ -173,13 +154,9 @@ int trace_close(struct trace *trace)
 	if (trace->fd >= 0) {
 		store_le64(record + TRACE_AT_VALUE, trace->accesses);
 		r = put(trace, record);
-		if (!r)
-			r = flush(trace);
 	}
 	for (unsigned i = 0; trace->pt && i < trace->pt->n; i++)
 		trace->pt->watches[i].access = NULL;
 	fd_close(&trace->fd);
-	free(trace->buffer);
-	trace->buffer = NULL;
 	return r;
 }

@@ -43,18 +43,19 @@ struct trace {
 	struct loop *loop;
 	struct passthrough *pt;
 	uint64_t began, accesses;
-	uint8_t *buffer;
-	size_t used;
 };
 
 /* Create the file. `path` and `pt` outlive it; STATUS_OUTPUT when it cannot be written. */
 int trace_open(struct trace *trace, const char *path, struct loop *loop,
 	       struct passthrough *pt) _must_check_;
 
-/* The functions of a new machine exist: write what the reader must know of them. */
+/*
+ * The functions of a new machine exist: write what the reader must know of them. A file that cannot be
+ * written is known before the guest runs.
+ */
 int trace_devices(struct trace *trace) _must_check_;
 
-/* Write what is buffered and the end. Harmless when nothing is open. */
+/* Write the end. Harmless when nothing is open. */
 int trace_close(struct trace *trace) _must_check_;
 
 /* Print a trace to `out`. The file's bytes may be anything. `name` is for messages. */

@@ -214,8 +214,8 @@ static int read_all(struct reader *reader, FILE *in)
 		return r;
 	if (n || !reader->ended)
 		return fail(STATUS_FAILURE, ENODATA,
-			    "%s: it ends too early, after %" PRIu64 " accesses: thru was killed "
-			    "while it wrote, or the file was cut",
+			    "%s: it ends too early, after %" PRIu64 " accesses: its guest runs "
+			    "still, or thru was killed, or the file was cut",
 			    reader->name, reader->accesses);
 	return 0;
 }
