@@ -113,6 +113,7 @@ static void good_host(void)
 	CHECK_ROW("cdev", PROBE_OK, "/dev/vfio/devices");
 	CHECK_ROW("group", PROBE_OK, "");
 	CHECK_ROW("memlock", PROBE_OK, "CAP_IPC_LOCK");
+	CHECK_ROW("page_size", PROBE_OK, " KiB: ");
 	CHECK_ROW("hugepages", PROBE_OK, "100 of 512 of 2048kB");
 	put(FN "/iommu/intel-iommu/cap", "9e2ff0505\n"); /* MGAW 2fh: 48 */
 	put(FN "/iommu/intel-iommu/cap", "1e0000\n");    /* 31 bits */

@@ -18,9 +18,11 @@
 #include <host/vfio.h>
 #include <inttypes.h>
 #include <linux/iommufd.h>
+#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The recorded reason as a row; a function's name is above it already. */
 static void add_error(struct probe *p, const char *key, const char *name)
@@ -193,6 +195,32 @@ static void probe_iovas(struct probe *p, int iommufd, uint32_t ioas)
 	probe_add(p, "iova_ranges", n ? PROBE_OK : PROBE_BAD, "%s", text);
 }
 
+/* What there is, and what is too small to be mapped on this host (devices/vfio/bar.c). */
+static void probe_bars(struct probe *p, const struct vfio_device *dev)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	char text[256] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++) {
+		unsigned no_mmaps = 0;
+		struct vfio_region_info info;
+		bool small;
+
+		if (vfio_region_info(dev, VFIO_PCI_BAR0_REGION_INDEX + i, &info, NULL, &no_mmaps)) {
+			error_clear();
+			continue;
+		}
+		if (!info.size)
+			continue;
+		small = !(info.flags & VFIO_REGION_INFO_FLAG_MMAP) || info.size < page;
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u: %llu %s%s", n ? ", " : "",
+				      i, info.size >> (info.size < 1024 ? 0 : 10),
+				      info.size < 1024 ? "bytes" : "KiB", small ? " trapped" : "");
+	}
+	probe_add(p, "bars", PROBE_OK, "%s", n ? text : "none");
+}
+
 static void probe_irqs(struct probe *p, const struct vfio_device *dev)
 {
 	struct vfio_irq_info intx, msi, msix;
@@ -228,6 +256,7 @@ static void probe_bound(struct probe *p, struct vfio_device *dev, int iommufd)
 		      VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP, VFIO_DEVICE_FEATURE_SET);
 	probe_feature(p, dev->fd, "migration", VFIO_DEVICE_FEATURE_MIGRATION,
 		      VFIO_DEVICE_FEATURE_GET);
+	probe_bars(p, dev);
 	probe_irqs(p, dev);
 	if (dev->attached && vfio_device_detach(dev))
 		error_clear();

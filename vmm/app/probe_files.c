@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 void probe_add(struct probe *p, const char *key, enum probe_status status, const char *fmt, ...)
 {
@@ -167,7 +168,9 @@ static bool may_lock_any(void)
 
 static void probe_memory(struct probe *p)
 {
-	static const char *const sizes[] = { "64kB", "2048kB", "32768kB", "524288kB", "1048576kB" };
+	/* The pools of hosts with pages of 4, 16 and 64 KiB. */
+	static const char *const sizes[] = { "64kB",     "2048kB",    "32768kB",
+					     "524288kB", "1048576kB", "16777216kB" };
 	char path[96], text[32];
 	unsigned long long all, unused;
 	struct rlimit limit;
@@ -188,6 +191,9 @@ static void probe_memory(struct probe *p)
 				   ? "ulimit -l unlimited"
 				   : "raise memlock in /etc/security/limits.conf, or run as root");
 	}
+	probe_add(p, "page_size", PROBE_OK,
+		  "%ld KiB: smaller BARs are trapped, and what shares a page with an MSI-X table",
+		  sysconf(_SC_PAGESIZE) >> 10);
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
 		snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%s/nr_hugepages",
 			 sizes[i]);
