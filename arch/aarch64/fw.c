@@ -237,7 +237,6 @@ static void write_platform(struct writer *w, const struct board *board)
 
 	begin_at(w, "rtc", LAYOUT_RTC);
 	STRINGS(w, "compatible", "arm,pl031\0arm,primecell");
-	CELLS(w, "arm,primecell-periphid", 0x00041031); /* spares the guest eight trapped reads */
 	CELLS(w, "reg", CELL64(LAYOUT_RTC), CELL64(LAYOUT_MMIO_PAGE));
 	CELLS(w, "clocks", PHANDLE_CLOCK);
 	put_string(w, "clock-names", "apb_pclk");

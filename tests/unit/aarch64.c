@@ -12,6 +12,8 @@
 #include <base/bytes.h>
 #include <base/fd.h>
 #include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <libfdt.h>
 #include <stdarg.h>
 #include <sys/mman.h>
@@ -283,25 +285,60 @@ static void tree_with_gicv2(void)
 	CHECK_EQ(fdt_path_offset(tree, "/pmu"), (uint64_t)-FDT_ERR_NOTFOUND);
 }
 
+/* Boards of each shape: without and with a PMU, an initrd, and more processors than a GICv2 has. */
+static const struct {
+	unsigned cpus, gic;
+	uint64_t mem, initrd;
+	bool pmu;
+} boards[] = { { 1, 3, MIB(64), 0, true },     { 1, 3, MIB(64), 12345, false },
+	       { 64, 3, GIB(8), 12345, true }, { 1, 2, MIB(64), 0, false },
+	       { 8, 2, GIB(2), 12345, true },  { ARCH_CPUS_MAX, 3, GIB(600), 0, true } };
+
+static int tree_of(unsigned i)
+{
+	static struct fixture f;
+	int r = fixture_init(&f, boards[i].cpus, boards[i].mem);
+
+	f.arch = (struct arch_board){ .gic_version = boards[i].gic,
+				      .its = boards[i].gic == 3,
+				      .pmu = boards[i].pmu };
+	f.board.boot.initrd = (struct range){ 0x44000000, boards[i].initrd };
+	if (!r && fdt_size_max(&f.board) > sizeof(tree))
+		r = -ENOSPC;
+	if (!r)
+		r = fdt_build(&f.board, tree, fdt_size_max(&f.board));
+	fixture_deinit(&f);
+	return r;
+}
+
 static void tree_passes_dtc(void)
 {
-	static const struct {
-		unsigned cpus, gic;
-		uint64_t mem;
-	} boards[] = { { 1, 3, MIB(64) }, { 4, 2, GIB(2) }, { ARCH_CPUS_MAX, 3, GIB(600) } };
-	static struct fixture f;
-
 	if (system("dtc --version >/dev/null 2>&1"))
 		SKIP("no dtc; install device-tree-compiler");
 	for (unsigned i = 0; i < ARRAY_SIZE(boards); i++) {
-		CHECK_EQ(fixture_init(&f, boards[i].cpus, boards[i].mem), 0);
-		f.arch = (struct arch_board){ .gic_version = boards[i].gic,
-					      .its = boards[i].gic == 3,
-					      .pmu = boards[i].gic == 3 };
-		CHECK(fdt_size_max(&f.board) < sizeof(tree));
-		CHECK_EQ(fdt_build(&f.board, tree, fdt_size_max(&f.board)), 0);
-		fixture_deinit(&f);
+		CHECK_EQ(tree_of(i), 0);
 		CHECK_DTC();
+	}
+}
+
+/* For tests/lint/device-tree, which knows the kernel's bindings: THRU_TREES names a folder. */
+static void tree_is_kept(void)
+{
+	const char *folder = getenv("THRU_TREES");
+	char path[200];
+	int fd;
+
+	for (unsigned i = 0; folder && i < ARRAY_SIZE(boards); i++) {
+		if (boards[i].cpus > 64)
+			continue; /* nothing new, and slow to judge */
+		CHECK_EQ(tree_of(i), 0);
+		snprintf(path, sizeof(path), "%s/%u-cpus-gicv%u%s%s.dtb", folder, boards[i].cpus,
+			 boards[i].gic, boards[i].pmu ? "-pmu" : "",
+			 boards[i].initrd ? "-initrd" : "");
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		CHECK(fd >= 0);
+		CHECK_EQ(fd_write_all(fd, tree, fdt_totalsize(tree)), 0);
+		close(fd);
 	}
 }
 
@@ -621,6 +658,7 @@ static const struct test tests[] = {
 	TEST(tree_of_pci),
 	TEST(tree_with_gicv2),
 	TEST(tree_passes_dtc),
+	TEST(tree_is_kept),
 	TEST(tree_lands_in_ram),
 	TEST(boots_image),
 	TEST(boots_old_image),
