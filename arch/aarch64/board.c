@@ -12,12 +12,19 @@
 
 #include "layout.h"
 
-unsigned long arch_vm_type(int kvm_fd, const struct layout *layout)
+/*
+ * KVM wants the width when the VM is made, and only a VM's devices tell what they reach, around which
+ * RAM and the window above it may have to move up. One bit more, when the host has it, doubles the
+ * space: room for windows as large as all that was laid out. Up to 43 bits it costs no level of
+ * KVM's page tables (16 concatenated tables of three levels: Arm ARM, D8.2.2).
+ */
+unsigned long arch_vm_type(int kvm_fd, const struct layout *layout, bool spare, unsigned *bits)
 {
-	unsigned bits = layout_address_bits(layout);
+	unsigned need = layout_address_bits(layout);
 
+	*bits = MIN(need + (spare ? 1 : 0), *bits);
 	/* Kernels before 4.20 know only the default of 40 bits, asked for as 0. */
-	return kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE) ? KVM_VM_TYPE_ARM_IPA_SIZE(bits) : 0;
+	return kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE) ? KVM_VM_TYPE_ARM_IPA_SIZE(*bits) : 0;
 }
 
 int arch_address_bits(int kvm_fd, unsigned *ret)

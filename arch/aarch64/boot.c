@@ -33,6 +33,7 @@
 #define OLD_TEXT_OFFSET 0x80000 /* before 3.17, told by image_size 0 */
 #define BLOCK           MIB(2)  /* booting.rst: alignment of the kernel's base, limit of the FDT */
 #define INITRD_WINDOW   GIB(32) /* booting.rst: kernel and initrd lie within one */
+#define RAM_ENOUGH      GIB(1)
 #define FLAG_BIG_ENDIAN 1
 
 /* Bytes of a kernel, in order: those of a file, or what a gzip stream in it unpacks to. */
@@ -87,13 +88,37 @@ static uint64_t pe_length(const uint8_t *image, uint64_t len)
 	return end;
 }
 
+/*
+ * The region of RAM that kernel, device tree and initrd go into: the first, unless windows that devices
+ * reserve have left little of it; then the largest.
+ */
+static const struct range *boot_ram(const struct layout *layout)
+{
+	const struct range *best = &layout->ram[0];
+
+	for (unsigned i = 1; best->size < RAM_ENOUGH && i < layout->n_ram; i++)
+		if (layout->ram[i].size > best->size)
+			best = &layout->ram[i];
+	return best;
+}
+
+static const struct range *region_of(const struct layout *layout, gpa_t gpa)
+{
+	const struct range *ram = layout->ram;
+
+	for (unsigned i = 1; i < layout->n_ram; i++)
+		if (range_holds(layout->ram[i], gpa, 1))
+			ram = &layout->ram[i];
+	return ram;
+}
+
 /* Where the kernel goes and how much of RAM is its own, from the header. */
 static int place(const struct board *board, const struct image *image, const uint8_t *header,
 		 struct range *ret)
 {
 	uint64_t offset = load_le64(header + 8);
 	uint64_t size = load_le64(header + 16);
-	const struct range *ram = &board->layout.ram[0];
+	const struct range *ram = boot_ram(&board->layout);
 
 	if (load_le64(header + 24) & FLAG_BIG_ENDIAN)
 		return fail(STATUS_IMAGE, ENOEXEC,
@@ -115,6 +140,7 @@ static int load_image(struct board *board, struct source *src, struct range *ret
 {
 	uint8_t header[HEADER_SIZE] = { 0 };
 	struct range kernel = { 0, 0 };
+	const struct range *ram;
 	uint64_t room;
 	size_t n;
 	uint8_t *to;
@@ -131,7 +157,8 @@ static int load_image(struct board *board, struct source *src, struct range *ret
 	r = place(board, src->image, header, &kernel);
 	if (r)
 		return r;
-	room = board->layout.ram[0].base + board->layout.ram[0].size - kernel.base;
+	ram = region_of(&board->layout, kernel.base);
+	room = ram->base + ram->size - kernel.base;
 	to = memory_at(&board->memory, kernel.base, room);
 	if (!to)
 		return no_room(src->image, kernel.size);
@@ -244,7 +271,7 @@ static int elf_span(struct elf *elf)
  */
 static int elf_place(const struct board *board, struct elf *elf)
 {
-	const struct range *ram = &board->layout.ram[0];
+	const struct range *ram = boot_ram(&board->layout);
 	uint8_t header[HEADER_SIZE] = { 0 };
 	int r;
 
@@ -322,7 +349,7 @@ static int load_kernel(struct board *board, struct range *ret)
 
 static int load_initrd(struct board *board, gpa_t at)
 {
-	const struct range *ram = &board->layout.ram[0];
+	const struct range *ram = region_of(&board->layout, board->boot.fdt);
 	uint64_t end = ram->base + MIN(ram->size, INITRD_WINDOW);
 	struct image image;
 	int r = image_init(&image, board->config->initrd_path, board->config->initrd_fd);

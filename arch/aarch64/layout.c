@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Addresses of the aarch64 board (layout.h) from the sizes asked for. Pure.
+ * Addresses of the aarch64 board (layout.h) from the sizes asked for and what devices reach. Pure.
  */
+#include "../common/place.h"
+
 #include <arch/arch.h>
 
 #include <base/error.h>
@@ -17,16 +19,43 @@
 _Static_assert(LAYOUT_GICR + ARCH_CPUS_MAX * LAYOUT_GICR_SIZE <= LAYOUT_MEM32,
 	       "redistributors of all processors lie below the PCI window");
 
-/* The largest window, a power of two aligned to itself so that any BAR in it can be, above RAM. */
-static struct range window_above(uint64_t ram_end, uint64_t top)
+static struct range gap(uint64_t base, uint64_t end)
 {
-	for (uint64_t size = MEM64_LARGEST; size >= MEM64_SMALLEST; size /= 2) {
-		uint64_t base = align_up(ram_end, size);
+	return (struct range){ base, end > base ? end - base : 0 };
+}
 
-		if (base < top && size <= top - base)
-			return (struct range){ base, size };
+static struct range window_in(struct range part, uint64_t size)
+{
+	uint64_t base = align_up(part.base, size);
+
+	return range_holds(part, base, size) ? (struct range){ base, size }
+					     : (struct range){ 0, 0 };
+}
+
+/* The largest window, a power of two aligned to itself so that any BAR in it can be. */
+static struct range largest_window(struct range above, const struct reach *reach)
+{
+	struct range window = { 0, 0 };
+
+	for (uint64_t size = MEM64_LARGEST; size >= MEM64_SMALLEST; size /= 2) {
+		window = window_in(place_largest(above, reach, size), size);
+		if (window.size)
+			break;
 	}
-	return (struct range){ 0, 0 };
+	return window;
+}
+
+/* Where devices can reach it, for peer-to-peer, unless little of it is left. */
+static struct range place_mem64(const struct layout *layout, uint64_t top,
+				const struct reach *reach)
+{
+	const struct range *last = &layout->ram[layout->n_ram - 1];
+	uint64_t end = last->base + last->size;
+	struct range above = { end, top - end };
+	struct range any = largest_window(above, NULL);
+	struct range reachable = largest_window(above, reach);
+
+	return reachable.size >= MIN(any.size, PLACE_MEM64_ENOUGH) ? reachable : any;
 }
 
 /* KVM's page tables for a guest have fewer levels, and walks fewer steps, when it can address less. */
@@ -40,35 +69,35 @@ unsigned layout_address_bits(const struct layout *layout)
 	return bits;
 }
 
-int arch_layout(const struct board_config *config, unsigned address_bits, struct layout *ret)
+int arch_layout(const struct board_config *config, unsigned address_bits, const struct reach *reach,
+		struct layout *ret)
 {
 	unsigned bits = address_bits && address_bits < WIDEST_BITS ? address_bits : WIDEST_BITS;
-	uint64_t top = BIT64(bits);
-	struct range mem64 = { 0, 0 };
-
-	if (config->cpus > ARCH_CPUS_MAX)
-		return fail(STATUS_USAGE, EINVAL, "--cpus %u: this board has at most %u",
-			    config->cpus, ARCH_CPUS_MAX);
-	if (top > LAYOUT_RAM && config->mem_size < top - LAYOUT_RAM)
-		mem64 = window_above(LAYOUT_RAM + config->mem_size, top);
-	if (!mem64.size)
-		return fail(STATUS_HOST, E2BIG,
-			    "--mem: %llu MiB do not fit into guest physical space, on this host "
-			    "%u bits wide",
-			    (unsigned long long)(config->mem_size >> 20), bits);
-	*ret = (struct layout){
-		.ram = { { LAYOUT_RAM, config->mem_size } },
-		.n_ram = 1,
+	uint64_t top = BIT64(bits), align = MAX(PLACE_LARGE, config->hugepage), left;
+	struct layout layout = {
 		.irq_pins = LAYOUT_GSI_PINS,
 		.pci = {
 			.ecam = { LAYOUT_ECAM, LAYOUT_ECAM_SIZE },
 			.mem32 = { LAYOUT_MEM32, LAYOUT_RAM - LAYOUT_MEM32 },
-			.mem64 = mem64,
 			.io = { 0, LAYOUT_PCI_IO_SIZE },
 			.io_mmio = LAYOUT_PCI_IO,
 			.intx_gsi = LAYOUT_GSI_INTX,
 			.intx_n = LAYOUT_INTX_N,
 		},
 	};
+
+	if (config->cpus > ARCH_CPUS_MAX)
+		return fail(STATUS_USAGE, EINVAL, "--cpus %u: this board has at most %u",
+			    config->cpus, ARCH_CPUS_MAX);
+	left = place_ram(&layout, gap(LAYOUT_RAM, top), reach, align, config->mem_size);
+	if (left || !layout.n_ram)
+		return place_refuse(config, &layout, left, reach, bits);
+	layout.pci.mem64 = place_mem64(&layout, top, reach);
+	if (!layout.pci.mem64.size)
+		return fail(STATUS_HOST, E2BIG,
+			    "--mem: %llu MiB leave no room for a PCI window in guest physical "
+			    "space, on this host %u bits wide; give less",
+			    (unsigned long long)(config->mem_size >> 20), bits);
+	*ret = layout;
 	return 0;
 }

@@ -30,7 +30,8 @@ int arch_address_bits(int kvm_fd, unsigned *ret)
 	return 0;
 }
 
-unsigned long arch_vm_type(int kvm_fd, const struct layout *layout)
+/* The processors decide alone how wide the guest's addresses are: CPUID 8000_0008h. */
+unsigned long arch_vm_type(int kvm_fd, const struct layout *layout, bool spare, unsigned *bits)
 {
 	return 0;
 }

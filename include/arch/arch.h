@@ -4,7 +4,7 @@
  * what holds before and after. One binary has one architecture, so the linker resolves these;
  * arch/x86_64/ and arch/aarch64/ implement them in files of the same names:
  *
- *   layout.c  arch_layout                       addresses, from sizes alone
+ *   layout.c  arch_layout                       addresses, from sizes and what devices reach
  *   board.c   arch_vm_type arch_board_init arch_board_deinit arch_board_button
  *   irqchip.c arch_irqchip_init arch_irqchip_ready
  *   boot.c    arch_boot_load                    kernel, initrd and command line into RAM
@@ -15,10 +15,12 @@
  *
  * The life of a board, in order, on the main thread:
  *
- *   arch_layout -> arch_vm_type -> (VM created) -> (RAM) -> arch_irqchip_init -> (PCI root) ->
- *   arch_board_init -> (vcpus created, each arch_vcpu_init) -> arch_irqchip_ready ->
- *   (passed devices, whose irqfds want a finished irqchip; BARs assigned) -> arch_boot_load ->
- *   arch_fw_write -> vcpus run, each arch_vcpu_exit -> (vcpus joined) -> arch_board_deinit
+ *   arch_layout, a draft -> arch_vm_type -> (VM created; RAM; with devices: bound, attached, and
+ *   arch_layout again, within what they reach) -> (RAM in its places) -> arch_boot_load ->
+ *   arch_irqchip_init -> (PCI root) -> arch_board_init -> (vcpus created, each arch_vcpu_init) ->
+ *   arch_irqchip_ready -> (RAM mapped for the devices; their functions, whose irqfds want a
+ *   finished irqchip; BARs assigned) -> arch_fw_write -> vcpus run, each arch_vcpu_exit ->
+ *   (vcpus joined) -> arch_board_deinit
  *
  * A guest reboot takes the board down and builds another: nothing here has a reset.
  */
@@ -48,7 +50,17 @@ struct board_config {
 	struct serial_config serial;
 };
 
-/* Where everything is, from sizes alone: the same config always gives the same layout. */
+/*
+ * What every passed device can address, as its IOMMU leaves it (IOMMU_IOAS_IOVA_RANGES): ascending spans
+ * that do not touch. RAM lies in them, for a device finds it at its guest physical address.
+ */
+#define REACH_MAX 128
+struct reach {
+	struct range spans[REACH_MAX];
+	unsigned n;
+};
+
+/* Where everything is: the same config and reach always give the same layout. */
 struct layout {
 	struct range ram[MEMORY_RAM_MAX];
 	unsigned n_ram;
@@ -91,16 +103,21 @@ struct vcpu {
 
 /*
  * Choose addresses. Pure: no KVM. `address_bits` is the width of guest physical space (x86_64:
- * CPUID 8000_0008h; aarch64: IPA size), 0 for the widest that the architecture has.
+ * CPUID 8000_0008h; aarch64: IPA size), 0 for the widest that the architecture has. `reach` NULL:
+ * no devices, or not known yet.
  */
-int arch_layout(const struct board_config *config, unsigned address_bits,
+int arch_layout(const struct board_config *config, unsigned address_bits, const struct reach *reach,
 		struct layout *ret) _must_check_;
 
 /* Width of guest physical space that this host's KVM offers. */
 int arch_address_bits(int kvm_fd, unsigned *ret) _must_check_;
 
-/* The `type` argument of KVM_CREATE_VM: no wider than this layout needs. */
-unsigned long arch_vm_type(int kvm_fd, const struct layout *layout);
+/*
+ * The `type` argument of KVM_CREATE_VM: no wider than this layout needs, and with `spare` some room
+ * for a layout that has to keep out of reserved windows. *bits is what the host offers on entry, what
+ * such a VM has on return.
+ */
+unsigned long arch_vm_type(int kvm_fd, const struct layout *layout, bool spare, unsigned *bits);
 
 /* Largest number of vcpus that KVM and this board allow; never 0. */
 unsigned arch_cpus_max(int kvm_fd);
@@ -126,7 +143,10 @@ int arch_vcpu_init(struct vcpu *vcpu) _must_check_;
 /* All vcpus exist: what an irqchip needs then (GICv3 initialisation). Nothing on x86_64. */
 int arch_irqchip_ready(struct board *board) _must_check_;
 
-/* Load kernel, initrd and command line straight from their files; fills board->boot. */
+/*
+ * Load kernel, initrd and command line straight from their files; fills board->boot. Needs the layout
+ * and RAM in its places, nothing else: other threads may be populating RAM meanwhile.
+ */
 int arch_boot_load(struct board *board) _must_check_;
 
 /* Write the tables that describe the board; needs board->boot and the assigned BARs. */

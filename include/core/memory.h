@@ -9,7 +9,7 @@
 #include <base/types.h>
 #include <pthread.h>
 
-#define MEMORY_RAM_MAX  4
+#define MEMORY_RAM_MAX  16
 #define MEMORY_SLOT_MAX 512
 
 struct ram_region {
@@ -31,18 +31,23 @@ struct memory {
 };
 
 /*
- * Create the memfd (sealed against shrinking and growing), map it, and give KVM one slot per
- * region. The regions' sizes are multiples of the host's page size and they do not overlap.
+ * Create the memfd (sealed against shrinking and growing) and map it, in huge pages of `hugepage` bytes
+ * (0: ordinary ones), of which `size` is a multiple. Huge pages are reserved here: -ENOMEM (recorded)
+ * when the host's pool has too few. It has no place in the guest yet. After a failure nothing is left.
  */
-int memory_init(struct memory *mem, int vm_fd, const struct range *regions,
-		unsigned n) _must_check_;
+int memory_create(struct memory *mem, uint64_t size, uint64_t hugepage) _must_check_;
 
 /*
- * The same in huge pages of `hugepage` bytes (0: ordinary ones), of which the regions' sizes are
- * multiples. They are reserved here: -ENOMEM (recorded) when the host's pool has too few.
+ * Give it its places, one KVM slot per region (vm_fd -1: no KVM). The regions' sizes are multiples of
+ * the page size and sum up to the size it was created with; the regions do not overlap. What
+ * populates it meanwhile is not disturbed.
  */
-int memory_init_huge(struct memory *mem, int vm_fd, const struct range *regions, unsigned n,
-		     uint64_t hugepage) _must_check_;
+int memory_place(struct memory *mem, int vm_fd, const struct range *regions,
+		 unsigned n) _must_check_;
+
+/* Both, in ordinary pages; after a failure nothing is left. */
+int memory_init(struct memory *mem, int vm_fd, const struct range *regions,
+		unsigned n) _must_check_;
 void memory_deinit(struct memory *mem);
 
 /* Populating all of RAM ahead, in threads. mem NULL: not started. */
@@ -59,7 +64,7 @@ struct memory_prefault {
 	pthread_cond_t idle;
 };
 
-/* page: the size of RAM's pages, 0 for ordinary ones. RAM stays as it is until it is finished. */
+/* page: the size of RAM's pages, 0 for ordinary ones. RAM stays mapped until it is finished. */
 int memory_prefault_start(struct memory_prefault *prefault, struct memory *mem,
 			  uint64_t page) _must_check_;
 

@@ -16,6 +16,9 @@ int iommufd_open(int *ret_fd) _must_check_;
  */
 int iommufd_account_process(int iommufd) _must_check_;
 
+/* Whether that was done; asking needs nothing. */
+bool iommufd_accounts_process(int iommufd);
+
 /* IOMMU_IOAS_ALLOC: an I/O address space, IOAS; IOMMU_DESTROY of any object. */
 int ioas_alloc(int iommufd, uint32_t *ret_ioas) _must_check_;
 int iommufd_destroy(int iommufd, uint32_t object);

@@ -44,7 +44,7 @@ static int fixture_init(struct fixture *f, unsigned cpus, uint64_t mem)
 		.arch = { .gic_version = 3, .its = true, .pmu = true },
 	};
 	f->board = (struct board){ .config = &f->config, .vm_fd = -1, .arch = &f->arch };
-	r = arch_layout(&f->config, 0, &f->board.layout);
+	r = arch_layout(&f->config, 0, NULL, &f->board.layout);
 	if (r)
 		return r;
 	return memory_init(&f->board.memory, -1, f->board.layout.ram, f->board.layout.n_ram);
@@ -93,7 +93,7 @@ static void layouts_do_not_overlap(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
 		struct board_config config = { .cpus = 1, .mem_size = sizes[i] };
 
-		CHECK_EQ(arch_layout(&config, 0, &l), 0);
+		CHECK_EQ(arch_layout(&config, 0, NULL, &l), 0);
 		CHECK(disjoint(&l));
 		CHECK_EQ(l.ram[0].base, GIB(1));
 		CHECK_EQ(l.ram[0].size, sizes[i]);
@@ -110,20 +110,20 @@ static void layout_keeps_within_address_bits(void)
 	struct board_config config = { .cpus = 1, .mem_size = GIB(1) };
 	struct layout l;
 
-	CHECK_EQ(arch_layout(&config, 36, &l), 0);
+	CHECK_EQ(arch_layout(&config, 36, NULL, &l), 0);
 	CHECK(l.pci.mem64.base + l.pci.mem64.size <= BIT64(36));
 	CHECK_EQ(layout_address_bits(&l), 36);
 	/* What is asked of KVM is what the layout needs, whatever more the host could. */
-	CHECK_EQ(arch_layout(&config, 0, &l), 0);
+	CHECK_EQ(arch_layout(&config, 0, NULL, &l), 0);
 	CHECK_EQ(layout_address_bits(&l), 41);
-	CHECK(arch_layout(&config, 32, &l) < 0);
+	CHECK(arch_layout(&config, 32, NULL, &l) < 0);
 	CHECK_EQ(error_status(), STATUS_HOST);
 	CHECK_ERROR("32 bits");
 	config.mem_size = GIB(1020);
-	CHECK(arch_layout(&config, 40, &l) < 0);
+	CHECK(arch_layout(&config, 40, NULL, &l) < 0);
 	CHECK_ERROR("40 bits");
 	config.mem_size = UINT64_MAX - MIB(1) + 1;
-	CHECK(arch_layout(&config, 0, &l) < 0);
+	CHECK(arch_layout(&config, 0, NULL, &l) < 0);
 	CHECK_ERROR("--mem");
 }
 
@@ -132,7 +132,7 @@ static void layout_limits_cpus(void)
 	struct board_config config = { .cpus = ARCH_CPUS_MAX + 1, .mem_size = GIB(1) };
 	struct layout l;
 
-	CHECK(arch_layout(&config, 0, &l) < 0);
+	CHECK(arch_layout(&config, 0, NULL, &l) < 0);
 	CHECK_EQ(error_status(), STATUS_USAGE);
 	CHECK_ERROR("1024");
 }

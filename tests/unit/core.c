@@ -305,12 +305,12 @@ static void hugepages(void)
 	struct range ram = { 0, TIB(16) };
 	struct memory mem;
 
-	CHECK(memory_init_huge(&mem, -1, &ram, 1, MIB(2)) < 0);
+	CHECK(memory_create(&mem, ram.size, MIB(2)) < 0);
 	CHECK(strstr(error_message(), "/hugepages-2048kB/nr_hugepages") ||
 	      strstr(error_message(), "this host has no huge pages of 2 MiB; it has: "));
 	error_clear();
 	CHECK_EQ(mem.memfd, -1);
-	CHECK(memory_init_huge(&mem, -1, &ram, 1, GIB(32)) < 0);
+	CHECK(memory_create(&mem, ram.size, GIB(32)) < 0);
 	CHECK(strstr(error_message(), "this host has no huge pages of 32768 MiB; it has: "));
 	error_clear();
 	CHECK_EQ(mem.memfd, -1);

@@ -42,7 +42,7 @@ static bool set_up(struct fixture *f, uint64_t mem_mib)
 		.initrd_fd = -1,
 	};
 	f->board.config = &f->config;
-	if (arch_layout(&f->config, 0, &f->board.layout) ||
+	if (arch_layout(&f->config, 0, NULL, &f->board.layout) ||
 	    memory_init(&f->board.memory, -1, f->board.layout.ram, f->board.layout.n_ram))
 		return false;
 	pci = f->board.layout.pci;
@@ -111,7 +111,7 @@ static void layout_sizes(void)
 		struct layout l;
 		struct range last;
 
-		CHECK_EQ(arch_layout(&config, cases[i].bits, &l), 0);
+		CHECK_EQ(arch_layout(&config, cases[i].bits, NULL, &l), 0);
 		CHECK_EQ(l.n_ram, cases[i].n_ram);
 		last = l.ram[l.n_ram - 1];
 		CHECK_EQ(last.base, cases[i].last_base);
@@ -140,7 +140,7 @@ static void layout_disjoint(void)
 			uint64_t sum = 0;
 			unsigned n = 0;
 
-			if (arch_layout(&config, bits, &l)) {
+			if (arch_layout(&config, bits, NULL, &l)) {
 				error_clear();
 				continue;
 			}
@@ -168,20 +168,20 @@ static void layout_refusals(void)
 	struct board_config config = { .mem_size = GIB(64) };
 	struct layout l;
 
-	CHECK_EQ(arch_layout(&config, 36, &l), -ERANGE);
+	CHECK_EQ(arch_layout(&config, 36, NULL, &l), -ERANGE);
 	CHECK_EQ(error_status(), STATUS_HOST);
 	CHECK(strstr(error_message(), "36 bits"));
 	CHECK_ERROR("at most 64512M"); /* 64 GiB less the hole of one */
 	config.mem_size = MIB(64512);
-	CHECK_EQ(arch_layout(&config, 36, &l), 0);
+	CHECK_EQ(arch_layout(&config, 36, NULL, &l), 0);
 	config.mem_size = GIB(4);
-	CHECK_EQ(arch_layout(&config, 32, &l), -ERANGE);
+	CHECK_EQ(arch_layout(&config, 32, NULL, &l), -ERANGE);
 	CHECK_ERROR("at most 3072M");
 	config.mem_size = TIB(65);
-	CHECK_EQ(arch_layout(&config, 52, &l), -ERANGE);
+	CHECK_EQ(arch_layout(&config, 52, NULL, &l), -ERANGE);
 	CHECK_ERROR("46 bits");
 	config.mem_size = 0;
-	CHECK_EQ(arch_layout(&config, 46, &l), -EINVAL);
+	CHECK_EQ(arch_layout(&config, 46, NULL, &l), -EINVAL);
 	CHECK_ERROR("--mem 0");
 }
 

@@ -8,6 +8,7 @@
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <host/explain.h>
 #include <host/kvm.h>
 #include <string.h>
@@ -31,17 +32,64 @@ static int check_host(int kvm_fd, const struct board_config *config)
 	return 0;
 }
 
-static int create_vm(struct board *b)
+/* The first layout is the last one, unless there are devices: what they reach is not known yet. */
+static int create_vm(struct machine *m)
 {
-	unsigned bits;
+	struct board *b = &m->board;
+	unsigned long type;
 	int r;
 
-	r = arch_address_bits(b->kvm_fd, &bits);
+	r = arch_address_bits(b->kvm_fd, &m->address_bits);
 	if (!r)
-		r = arch_layout(b->config, bits, &b->layout);
-	if (!r)
-		r = kvm_vm_create(b->kvm_fd, arch_vm_type(b->kvm_fd, &b->layout), &b->vm_fd);
+		r = arch_layout(b->config, m->address_bits, NULL, &b->layout);
+	if (r)
+		return r;
+	type = arch_vm_type(b->kvm_fd, &b->layout, m->passthrough->n, &m->address_bits);
+	return kvm_vm_create(b->kvm_fd, type, &b->vm_fd);
+}
+
+/*
+ * With a device all of RAM will be pinned. The file's own allocation (memfd_pin_folios()) takes small
+ * pages one by one; through the mapping they are large where the host allows. It goes on beside all
+ * that follows, up to where the devices' mapping needs it.
+ */
+static int create_memory(struct machine *m)
+{
+	const struct board_config *config = m->board.config;
+	struct memory *memory = &m->board.memory;
+	int r = memory_create(memory, config->mem_size, config->hugepage);
+
+	if (!r && (config->prealloc || m->passthrough->n))
+		r = memory_prefault_start(&m->prefault, memory, config->hugepage);
 	return r;
+}
+
+/*
+ * While the devices are reset the disk reads what is loaded next. (Attached, they tell what they reach,
+ * and RAM's places are chosen by that: there is nowhere to load it yet.)
+ */
+static int bind_devices(struct machine *m)
+{
+	struct board *b = &m->board;
+	struct reach reach;
+	int r;
+
+	if (!m->passthrough->n)
+		return 0;
+	posix_fadvise(b->config->kernel_fd, 0, 0, POSIX_FADV_WILLNEED);
+	if (b->config->initrd_fd >= 0)
+		posix_fadvise(b->config->initrd_fd, 0, 0, POSIX_FADV_WILLNEED);
+	r = passthrough_bind(m->passthrough, b->vm_fd, b->loop);
+	if (!r)
+		r = passthrough_reach(m->passthrough, &reach);
+	return r ? r : arch_layout(b->config, m->address_bits, &reach, &b->layout);
+}
+
+static int map_memory(struct machine *m)
+{
+	int r = memory_prefault_finish(&m->prefault, false);
+
+	return r ? r : passthrough_map(m->passthrough, &m->board);
 }
 
 static int create_irqchip(struct machine *m)
@@ -80,26 +128,18 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 	explain_phase("the VM, and what KVM can do");
 	r = check_host(kvm_fd, config);
 	if (!r)
-		r = create_vm(b);
+		r = create_vm(m);
 	explain_phase("guest memory");
 	if (!r)
-		r = memory_init_huge(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram,
-				     config->hugepage);
-	/*
-	 * With a device all of it will be pinned. The file's own allocation (memfd_pin_folios()) takes
-	 * small pages one by one; through the mapping they are large where the host allows, and the
-	 * devices are reset meanwhile.
-	 */
-	if (!r && (config->prealloc || pt->n))
-		r = memory_prefault_start(&m->prefault, &b->memory, config->hugepage);
+		r = create_memory(m);
 	explain_phase("the devices: KVM is told, then bound, then attached");
 	if (!r)
-		r = passthrough_bind(pt, b->vm_fd, loop);
+		r = bind_devices(m);
+	explain_phase("guest memory in its places, and the kernel in it");
 	if (!r)
-		r = memory_prefault_finish(&m->prefault, false);
-	explain_phase("guest memory for the devices: DMA");
+		r = memory_place(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram);
 	if (!r)
-		r = passthrough_map(pt, &b->memory);
+		r = arch_boot_load(b);
 	explain_phase("interrupt controllers and routes");
 	if (!r)
 		r = create_irqchip(m);
@@ -110,14 +150,15 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 		r = vcpu_set_init(&m->vcpus, b, config->cpus);
 	if (!r)
 		r = arch_irqchip_ready(b);
+	explain_phase("guest memory for the devices: DMA");
+	if (!r)
+		r = map_memory(m);
 	explain_phase("passed functions: regions, interrupts, resets");
 	if (!r)
 		r = passthrough_add(pt, b);
 	if (!r)
 		r = pci_root_assign(&b->pci);
-	explain_phase("the kernel, and the tables it reads");
-	if (!r)
-		r = arch_boot_load(b);
+	explain_phase("the tables that the kernel reads");
 	if (!r)
 		r = arch_fw_write(b);
 	return r;

@@ -13,6 +13,7 @@ struct machine {
 	struct vcpu_set vcpus;
 	struct passthrough *passthrough;
 	struct memory_prefault prefault;
+	unsigned address_bits;      /* width of the guest's physical addresses */
 	bool has_irqchip, has_root; /* how far the assembly came */
 };
 

@@ -6,6 +6,7 @@
  */
 #include "passthrough.h"
 
+#include "dma.h"
 #include "handover.h"
 #include "hostsafe.h"
 
@@ -15,9 +16,7 @@
 #include <errno.h>
 #include <host/iommufd.h>
 #include <host/kvm.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define FIRST_DEVICE 2 /* the guest sees the first one at 00:02.0, and so on in order */
 
@@ -70,6 +69,8 @@ int passthrough_open(struct passthrough *pt, const struct run_options *o)
 				 pt->devices[i].name);
 	if (!r && pt->iommufd < 0)
 		r = iommufd_open(&pt->iommufd);
+	if (!r)
+		r = dma_check_memlock(pt->iommufd, o->mem);
 	return r;
 }
 
@@ -124,94 +125,24 @@ int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
 	return r;
 }
 
-static bool may_lock_any(void)
+int passthrough_reach(const struct passthrough *pt, struct reach *ret)
 {
-	char line[128];
-	unsigned long long caps = 0;
-	FILE *f = fopen("/proc/self/status", "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return caps & BIT64(14); /* CAP_IPC_LOCK: iommufd does not account then */
+	return dma_reach(pt->iommufd, pt->ioas, ret);
 }
 
-/*
- * Devices may write to any page of the guest's RAM at any time, so all of it is pinned, and pinned
- * pages count against RLIMIT_MEMLOCK of the user (iommufd.rst; pages.c, iopt_pages account_mode).
- * Say so beforehand, with the number: the refusal itself is a bare ENOMEM.
- */
-static int check_memlock(const struct memory *memory)
+static bool wants_p2p(const struct passthrough *pt)
 {
-	struct rlimit limit;
-
-	/* Use what the operator allows (the hard limit). */
-	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_MEMLOCK, &limit);
-	}
-	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY ||
-	    limit.rlim_cur >= memory->size || may_lock_any())
-		return 0;
-	return fail(STATUS_HOST, ENOMEM,
-		    "memlock: passing a device pins the guest's memory, %llu KiB, and the limit is "
-		    "%llu KiB; raise it: ulimit -l %llu",
-		    (unsigned long long)(memory->size >> 10),
-		    (unsigned long long)(limit.rlim_cur >> 10),
-		    (unsigned long long)(memory->size >> 10));
+	for (unsigned i = 0; i < pt->n; i++)
+		if (pt->options[i].p2p)
+			return true;
+	return false;
 }
 
-/* Every region must lie in what all the attached IOMMUs can reach. */
-static int check_iovas(struct passthrough *pt, const struct memory *memory)
+int passthrough_map(struct passthrough *pt, const struct board *board)
 {
-	struct range reach[64], needed[MEMORY_RAM_MAX];
-	unsigned n = ARRAY_SIZE(reach);
-	int r = ioas_iova_ranges(pt->iommufd, pt->ioas, reach, &n);
-
-	if (r)
-		return fail(STATUS_HOST, -r,
-			    "IOMMU: its reachable address ranges are not to be had: %s",
-			    strerror(-r));
-	for (unsigned i = 0; i < memory->n_ram; i++) {
-		const struct ram_region *ram = &memory->ram[i];
-		bool inside = false;
-
-		needed[i] = (struct range){ ram->base, ram->size };
-
-		for (unsigned k = 0; k < n; k++)
-			inside |= range_holds(reach[k], ram->base, ram->size);
-		if (!inside)
-			return fail(
-				STATUS_HOST, ERANGE,
-				"IOMMU: it cannot reach guest memory at %#llx-%#llx; ask for less "
-				"memory (--mem)",
-				(unsigned long long)ram->base,
-				(unsigned long long)(ram->base + ram->size - 1));
-	}
-	/* What an IOMMU of a later attachment reserves must not take it away again. */
-	return ioas_allow_iovas(pt->iommufd, pt->ioas, needed, memory->n_ram);
-}
-
-int passthrough_map(struct passthrough *pt, const struct memory *memory)
-{
-	int r;
-
 	if (!pt->n)
 		return 0;
-	r = check_memlock(memory);
-	if (!r)
-		r = check_iovas(pt, memory);
-	for (unsigned i = 0; !r && i < memory->n_ram; i++) {
-		const struct ram_region *ram = &memory->ram[i];
-
-		r = ioas_map_file(pt->iommufd, pt->ioas, memory->memfd, ram->offset, ram->size,
-				  ram->base);
-		if (r == -EOPNOTSUPP || r == -ENOTTY)
-			r = ioas_map(pt->iommufd, pt->ioas, ram->hva, ram->size, ram->base);
-	}
-	return r;
+	return dma_map(pt->iommufd, pt->ioas, &board->memory, &board->layout, wants_p2p(pt));
 }
 
 static bool has_siblings(const struct passthrough *pt, unsigned at)
@@ -279,8 +210,8 @@ void passthrough_release(struct passthrough *pt, const struct memory *memory)
 		vfio_function_destroy(pt->functions[--pt->n_functions]);
 	if (used)
 		reset_after(pt);
-	for (unsigned i = 0; pt->has_ioas && i < memory->n_ram; i++)
-		ioas_unmap(pt->iommufd, pt->ioas, memory->ram[i].base, memory->ram[i].size);
+	if (pt->has_ioas)
+		dma_unmap(pt->iommufd, pt->ioas, memory);
 	for (unsigned i = 0; pt->kvm_vfio >= 0 && i < pt->n; i++)
 		kvm_vfio_file_remove(pt->kvm_vfio, pt->devices[i].fd);
 	fd_close(&pt->kvm_vfio);

@@ -37,11 +37,14 @@ struct passthrough {
 int passthrough_open(struct passthrough *pt, const struct run_options *options) _must_check_;
 void passthrough_close(struct passthrough *pt);
 
-/* KVM's word first (kvm-vfio), then bind, reset and attach. After the VM exists, before its RAM. */
+/* KVM's word first (kvm-vfio), then bind, reset and attach. After the VM exists, before its layout. */
 int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop) _must_check_;
 
-/* Make the guest's RAM reachable by the devices, iova == guest physical. */
-int passthrough_map(struct passthrough *pt, const struct memory *memory) _must_check_;
+/* What all of the devices can address, once they are bound: RAM has to lie there. */
+int passthrough_reach(const struct passthrough *pt, struct reach *ret) _must_check_;
+
+/* Make the guest's RAM reachable by the devices, iova == guest physical. RAM is in its places. */
+int passthrough_map(struct passthrough *pt, const struct board *board) _must_check_;
 
 /* Put a function for each device on the board's PCI root. */
 int passthrough_add(struct passthrough *pt, struct board *board) _must_check_;

@@ -165,27 +165,30 @@ static void slot_give(struct memory *mem, unsigned slot)
 	mem->slots[slot / 64] &= ~BIT64(slot % 64);
 }
 
-int memory_init(struct memory *mem, int vm_fd, const struct range *regions, unsigned n)
+int memory_create(struct memory *mem, uint64_t size, uint64_t hugepage)
 {
-	return memory_init_huge(mem, vm_fd, regions, n, 0);
-}
-
-int memory_init_huge(struct memory *mem, int vm_fd, const struct range *regions, unsigned n,
-		     uint64_t hugepage)
-{
-	unsigned limit = MEMORY_SLOT_MAX, slot;
-	uint64_t offset = 0;
 	int r;
 
 	memset(mem, 0, sizeof(*mem));
-	mem->vm_fd = vm_fd;
+	mem->vm_fd = -1;
 	mem->memfd = -1;
+	mem->size = size;
+	r = map_ram(mem, hugepage);
+	if (r)
+		memory_deinit(mem);
+	return r;
+}
+
+int memory_place(struct memory *mem, int vm_fd, const struct range *regions, unsigned n)
+{
+	unsigned limit = MEMORY_SLOT_MAX, slot;
+	uint64_t offset = 0;
+	int r = 0;
+
+	mem->vm_fd = vm_fd;
 	if (vm_fd >= 0)
 		limit = (unsigned)kvm_check(vm_fd, KVM_CAP_NR_MEMSLOTS);
 	mem->slot_limit = MIN(limit, (unsigned)MEMORY_SLOT_MAX);
-	for (unsigned i = 0; i < n; i++)
-		mem->size += regions[i].size;
-	r = map_ram(mem, hugepage);
 	for (unsigned i = 0; !r && i < n; i++) {
 		mem->ram[i] = (struct ram_region){
 			.base = regions[i].base,
@@ -198,6 +201,19 @@ int memory_init_huge(struct memory *mem, int vm_fd, const struct range *regions,
 		r = memory_slot_add(mem, regions[i].base, regions[i].size, mem->ram[i].hva, 0,
 				    &slot);
 	}
+	return r;
+}
+
+int memory_init(struct memory *mem, int vm_fd, const struct range *regions, unsigned n)
+{
+	uint64_t size = 0;
+	int r;
+
+	for (unsigned i = 0; i < n; i++)
+		size += regions[i].size;
+	r = memory_create(mem, size, 0);
+	if (!r)
+		r = memory_place(mem, vm_fd, regions, n);
 	if (r)
 		memory_deinit(mem);
 	return r;

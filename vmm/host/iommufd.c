@@ -60,6 +60,17 @@ int iommufd_account_process(int iommufd)
 	return 0;
 }
 
+bool iommufd_accounts_process(int iommufd)
+{
+	struct iommu_option arg = {
+		.size = sizeof(arg),
+		.option_id = IOMMU_OPTION_RLIMIT_MODE,
+		.op = IOMMU_OPTION_OP_GET,
+	};
+
+	return !HOST_IOCTL(iommufd, IOMMU_OPTION, &arg) && arg.val64;
+}
+
 int ioas_alloc(int iommufd, uint32_t *ret_ioas)
 {
 	struct iommu_ioas_alloc arg = { .size = sizeof(arg) };
