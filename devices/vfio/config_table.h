@@ -90,6 +90,12 @@ static const struct field express_fields[] = {
 		    PCI_EXP_DEVCAP_PHANTOM),
 	  .zero = PCI_EXP_DEVCAP_PWR_VAL | PCI_EXP_DEVCAP_PWR_SCL | PCI_EXP_DEVCAP_EXT_TAG |
 		  PCI_EXP_DEVCAP_PHANTOM },
+	/* Which errors are reported is between the device and the host: the guest's say is not passed. */
+	{ PCI_EXP_DEVCTL, 1,
+	  .keep = PCI_EXP_DEVCTL_CERE | PCI_EXP_DEVCTL_NFERE | PCI_EXP_DEVCTL_FERE |
+		  PCI_EXP_DEVCTL_URRE,
+	  .writable = PCI_EXP_DEVCTL_CERE | PCI_EXP_DEVCTL_NFERE | PCI_EXP_DEVCTL_FERE |
+		      PCI_EXP_DEVCTL_URRE },
 	{ PCI_EXP_DEVCTL + 1, 1, .zero = (PCI_EXP_DEVCTL_EXT_TAG | PCI_EXP_DEVCTL_PHANTOM) >> 8 },
 };
 

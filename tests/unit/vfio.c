@@ -307,6 +307,7 @@ static void express(void)
 {
 	setup();
 	fake_express(0x70, true);
+	store_le16(fake.config + 0x70 + PCI_EXP_DEVCTL, 0xe);
 	CHECK_EQ(start(), 0);
 	/* A root complex integrated endpoint without slot or link. */
 	CHECK_EQ(get(AT + 0x70 + PCI_EXP_FLAGS, 2), 0x0092);
@@ -317,9 +318,11 @@ static void express(void)
 	CHECK_EQ(get(AT + 0x70 + PCI_EXP_DEVCAP2, 4), 0x0000039f);
 	set(AT + 0x70 + PCI_EXP_LNKCTL, 4, 0xffffffff);
 	CHECK_EQ(load_le32(fake.config + 0x70 + PCI_EXP_LNKCTL), 0x30110040);
-	/* Device control is passed. */
-	set(AT + 0x70 + PCI_EXP_DEVCTL, 2, 0x2810);
-	CHECK_EQ(load_le16(fake.config + 0x70 + PCI_EXP_DEVCTL), 0x2810);
+	/* Device control is passed, but for what the host hears of errors. */
+	CHECK_EQ(get(AT + 0x70 + PCI_EXP_DEVCTL, 2), 0xe);
+	set(AT + 0x70 + PCI_EXP_DEVCTL, 2, 0x2811);
+	CHECK_EQ(get(AT + 0x70 + PCI_EXP_DEVCTL, 2), 0x2811);
+	CHECK_EQ(load_le16(fake.config + 0x70 + PCI_EXP_DEVCTL), 0x281e);
 	set(AT + 0x70 + PCI_EXP_DEVCTL2, 2, 0xffff);
 	CHECK_EQ(load_le16(fake.config + 0x70 + PCI_EXP_DEVCTL2), 0x00df);
 	STOP();
