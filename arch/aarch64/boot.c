@@ -3,19 +3,18 @@
  * Kernel and initrd into RAM (Documentation/arch/arm64/booting.rst). Four kinds of kernel file:
  *
  *   Image         a flat kernel with the 64-byte header of booting.rst
- *   Image.gz      the same, compressed by gzip
+ *   Image.gz      the same, compressed by gzip or zstd (unpack.c)
  *   EFI zboot     the same inside an EFI program that unpacks it (zboot-header.S): taken out here
- *   ELF           Linux's vmlinux, or a bare program linked to run in RAM or anywhere (test suites)
+ *   ELF           Linux's vmlinux, or a bare program (boot_elf.c)
  *
  *	RAM base   text_offset        image_size          2 MiB
  *	   |            [ kernel .................. ]  [ device tree ]  [ initrd ... ]
  *
- * Pure: no KVM. Main thread, before the guest. Left out: big-endian kernels; zboot payloads that
- * are not gzip (Debian ships plain Images).
+ * Pure: no KVM. Main thread, before the guest. Left out: big-endian kernels; compressions of earlier
+ * Linuxes' EFI zboot (lz4, lzma, lzo, xz), which are named and refused.
  */
-#include "board.h"
-
-#include "../common/image.h"
+#include "boot.h"
+#include "unpack.h"
 
 #include <base/bytes.h>
 #include <elf.h>
@@ -23,23 +22,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "fw.h"
-#include "gunzip.h"
-#include "layout.h"
-
-#define WANTED "give an arm64 Image, Image.gz, EFI zboot vmlinuz, or ELF vmlinux"
-
-#define HEADER_SIZE     64
-#define OLD_TEXT_OFFSET 0x80000 /* before 3.17, told by image_size 0 */
 #define BLOCK           MIB(2)  /* booting.rst: alignment of the kernel's base, limit of the FDT */
 #define INITRD_WINDOW   GIB(32) /* booting.rst: kernel and initrd lie within one */
 #define RAM_ENOUGH      GIB(1)
 #define FLAG_BIG_ENDIAN 1
 
-/* Bytes of a kernel, in order: those of a file, or what a gzip stream in it unpacks to. */
+/* Bytes of a kernel, in order: those of a file, or what a stream in it unpacks to. */
 struct source {
 	const struct image *image;
-	struct gunzip *gz; /* NULL: the file itself */
+	struct unpack *packed; /* NULL: the file itself */
 	uint64_t offset;
 };
 
@@ -47,8 +38,8 @@ static int source_read(struct source *src, void *buf, uint64_t len, size_t *ret_
 {
 	int r;
 
-	if (src->gz)
-		return gunzip_read(src->gz, buf, len, ret_n);
+	if (src->packed)
+		return unpack_read(src->packed, buf, len, ret_n);
 	len = MIN(len, src->image->size - src->offset);
 	r = image_read(src->image, src->offset, buf, len);
 	if (r)
@@ -58,7 +49,7 @@ static int source_read(struct source *src, void *buf, uint64_t len, size_t *ret_
 	return 0;
 }
 
-static int no_room(const struct image *image, uint64_t size)
+int boot_no_room(const struct image *image, uint64_t size)
 {
 	return fail(STATUS_IMAGE, ENOMEM,
 		    "%s: %" PRIu64
@@ -66,9 +57,16 @@ static int no_room(const struct image *image, uint64_t size)
 		    image->path, (size + MIB(1) - 1) >> 20);
 }
 
+bool boot_is_image(const uint8_t *header)
+{
+	return !memcmp(header + 56, "ARM\x64", 4);
+}
+
 /*
  * A file cut short still has a good header. Linux's Image is an EFI program too, and the section
- * table of its PE header (Microsoft PE format, "Section Table") tells how long the file must be.
+ * table of its PE header (Microsoft PE format, "Section Table") tells how long the file must be. Of
+ * one without CONFIG_EFI nothing does: image_size counts the bss, which the file has not got. A
+ * stream that was cut is always noticed.
  */
 static uint64_t pe_length(const uint8_t *image, uint64_t len)
 {
@@ -88,11 +86,8 @@ static uint64_t pe_length(const uint8_t *image, uint64_t len)
 	return end;
 }
 
-/*
- * The region of RAM that kernel, device tree and initrd go into: the first, unless windows that devices
- * reserve have left little of it; then the largest.
- */
-static const struct range *boot_ram(const struct layout *layout)
+/* The first, unless windows that devices reserve have left little of it; then the largest. */
+const struct range *boot_ram(const struct layout *layout)
 {
 	const struct range *best = &layout->ram[0];
 
@@ -127,18 +122,18 @@ static int place(const struct board *board, const struct image *image, const uin
 			    image->path);
 	if (!size) {
 		/* What it needs beyond the file is not told: leave it what QEMU leaves it. */
-		offset = OLD_TEXT_OFFSET;
+		offset = BOOT_OLD_TEXT_OFFSET;
 		size = MIN(ram->size / 2, MIB(128));
 	}
 	if (offset >= ram->size || size > ram->size - offset)
-		return no_room(image, size);
+		return boot_no_room(image, size);
 	*ret = (struct range){ ram->base + offset, size };
 	return 0;
 }
 
 static int load_image(struct board *board, struct source *src, struct range *ret)
 {
-	uint8_t header[HEADER_SIZE] = { 0 };
+	uint8_t header[BOOT_HEADER_SIZE] = { 0 };
 	struct range kernel = { 0, 0 };
 	const struct range *ram;
 	uint64_t room;
@@ -146,14 +141,15 @@ static int load_image(struct board *board, struct source *src, struct range *ret
 	uint8_t *to;
 	int r;
 
-	r = source_read(src, header, HEADER_SIZE, &n);
+	r = source_read(src, header, BOOT_HEADER_SIZE, &n);
 	if (r)
 		return r;
-	if (n < HEADER_SIZE || memcmp(header + 56, "ARM\x64", 4))
-		return src->gz ? fail(STATUS_IMAGE, ENOEXEC,
-				      "%s: what is compressed in it is not an arm64 kernel; " WANTED,
+	if (n < BOOT_HEADER_SIZE || !boot_is_image(header))
+		return src->packed
+			       ? fail(STATUS_IMAGE, ENOEXEC,
+				      "%s: what is compressed in it is not an arm64 kernel; " BOOT_WANTED,
 				      src->image->path)
-			       : image_refuse(src->image, WANTED);
+			       : image_refuse(src->image, BOOT_WANTED);
 	r = place(board, src->image, header, &kernel);
 	if (r)
 		return r;
@@ -161,16 +157,16 @@ static int load_image(struct board *board, struct source *src, struct range *ret
 	room = ram->base + ram->size - kernel.base;
 	to = memory_at(&board->memory, kernel.base, room);
 	if (!to)
-		return no_room(src->image, kernel.size);
-	if (!src->gz && src->image->size > room)
-		return no_room(src->image, src->image->size);
-	memcpy(to, header, HEADER_SIZE);
-	r = source_read(src, to + HEADER_SIZE, room - HEADER_SIZE, &n);
+		return boot_no_room(src->image, kernel.size);
+	if (!src->packed && src->image->size > room)
+		return boot_no_room(src->image, src->image->size);
+	memcpy(to, header, BOOT_HEADER_SIZE);
+	r = source_read(src, to + BOOT_HEADER_SIZE, room - BOOT_HEADER_SIZE, &n);
 	if (r)
 		return r;
-	n += HEADER_SIZE;
-	if (n == room && src->gz)
-		return no_room(src->image, room);
+	n += BOOT_HEADER_SIZE;
+	if (n == room && src->packed)
+		return boot_no_room(src->image, room);
 	if (n < pe_length(to, n))
 		return fail(STATUS_IMAGE, ENODATA,
 			    "%s: is truncated: %zu bytes of a kernel of %" PRIu64
@@ -182,17 +178,30 @@ static int load_image(struct board *board, struct source *src, struct range *ret
 	return 0;
 }
 
-static int load_gzip(struct board *board, const struct image *image, struct range part,
-		     struct range *ret)
+static int load_packed(struct board *board, const struct image *image, struct range part,
+		       enum unpack_kind kind, struct range *ret)
 {
-	_cleanup_(gunzip_close) struct gunzip *gz = NULL;
+	_cleanup_(unpack_close) struct unpack *packed = NULL;
 	struct source src = { .image = image };
-	int r = gunzip_open(image, part, &gz);
+	int r = unpack_open(image, part, kind, &packed);
 
 	if (r)
 		return r;
-	src.gz = gz;
+	src.packed = packed;
 	return load_image(board, &src, ret);
+}
+
+static int refuse_zboot(const struct image *image, const uint8_t *header, struct range part)
+{
+	char name[17] = "";
+
+	for (unsigned i = 0; i < sizeof(name) - 1 && header[24 + i]; i++)
+		name[i] = header[24 + i] > ' ' && header[24 + i] < 127 ? (char)header[24 + i] : '?';
+	return fail(STATUS_IMAGE, ENOTSUP,
+		    "%s: is an EFI zboot image compressed by %s, and thru unpacks gzip and zstd "
+		    "only; unpack the kernel inside it (%" PRIu64 " bytes at offset %" PRIu64
+		    ") and give that",
+		    image->path, name, part.size, part.base);
 }
 
 /* zboot-header.S: "MZ\0\0zimg", payload offset, payload size, 8 bytes, name of the compression. */
@@ -200,149 +209,41 @@ static int load_zboot(struct board *board, const struct image *image, const uint
 		      struct range *ret)
 {
 	struct range part = { load_le32(header + 8), load_le32(header + 12) };
-	const char *kind = (const char *)header + 24;
+	bool gzip = !memcmp(header + 24, "gzip", 5);
 
-	if (memcmp(kind, "gzip", 5))
-		return fail(STATUS_IMAGE, ENOTSUP,
-			    "%s: is an EFI zboot image compressed by %.16s, and thru unpacks gzip "
-			    "only; unpack the kernel inside it (%" PRIu64
-			    " bytes at offset %" PRIu64 ") and give that",
-			    image->path, kind, part.size, part.base);
+	if (!gzip && memcmp(header + 24, "zstd", 5))
+		return refuse_zboot(image, header, part);
 	if (!range_holds((struct range){ 0, image->size }, part.base, part.size))
 		return fail(STATUS_IMAGE, ENODATA,
 			    "%s: is truncated: its payload ends at %" PRIu64
 			    ", the file at %" PRIu64 "; build or fetch it again",
 			    image->path, part.base + part.size, image->size);
-	return load_gzip(board, image, part, ret);
-}
-
-struct elf {
-	const struct image *image;
-	Elf64_Ehdr eh;
-	struct range span; /* that its segments ask for */
-	uint64_t first;    /* the lowest one's offset in the file */
-	uint64_t shift;    /* from the address asked for to the one given, modulo 2^64 */
-};
-
-static int elf_segment(const struct elf *elf, unsigned i, Elf64_Phdr *ret)
-{
-	int r = image_read(elf->image, elf->eh.e_phoff + i * sizeof(*ret), ret, sizeof(*ret));
-
-	if (r)
-		return r;
-	if (ret->p_type != PT_LOAD)
-		ret->p_memsz = 0;
-	else if (ret->p_filesz > ret->p_memsz || ret->p_memsz > UINT64_MAX - ret->p_paddr)
-		return fail(STATUS_IMAGE, ENOEXEC,
-			    "%s: ELF segment %u has impossible sizes; " WANTED, elf->image->path,
-			    i);
-	return 0;
-}
-
-static int elf_span(struct elf *elf)
-{
-	uint64_t low = UINT64_MAX, high = 0;
-
-	for (unsigned i = 0; i < elf->eh.e_phnum; i++) {
-		Elf64_Phdr ph;
-		int r = elf_segment(elf, i, &ph);
-
-		if (r)
-			return r;
-		if (!ph.p_memsz)
-			continue;
-		high = MAX(high, ph.p_paddr + ph.p_memsz);
-		if (ph.p_paddr < low) {
-			low = ph.p_paddr;
-			elf->first = ph.p_offset;
-		}
-	}
-	if (!high)
-		return fail(STATUS_IMAGE, ENOEXEC, "%s: an ELF file with nothing to load; " WANTED,
-			    elf->image->path);
-	elf->span = (struct range){ low, high - low };
-	return 0;
-}
-
-/*
- * Where it asks to be, if that is RAM. Linux's vmlinux is linked at virtual addresses, but holds what
- * an Image does; and ET_DYN says of itself that it runs anywhere (test suites). Those two go to
- * where an Image goes.
- */
-static int elf_place(const struct board *board, struct elf *elf)
-{
-	const struct range *ram = boot_ram(&board->layout);
-	uint8_t header[HEADER_SIZE] = { 0 };
-	int r;
-
-	if (memory_at(&board->memory, elf->span.base, elf->span.size))
-		return 0;
-	r = image_read(elf->image, elf->first, header,
-		       MIN(elf->image->size - MIN(elf->first, elf->image->size), sizeof(header)));
-	if (r)
-		return r;
-	if (memcmp(header + 56, "ARM\x64", 4) && elf->eh.e_type != ET_DYN)
-		return fail(STATUS_IMAGE, ENOEXEC,
-			    "%s: its ELF segments want %#" PRIx64
-			    ", which is not RAM; link it to run at "
-			    "%#" PRIx64 " or to be position-independent",
-			    elf->image->path, elf->span.base, ram->base + OLD_TEXT_OFFSET);
-	if (elf->span.size > ram->size)
-		return no_room(elf->image, elf->span.size);
-	elf->shift = ram->base - elf->span.base;
-	return 0;
-}
-
-static int load_elf(struct board *board, const struct image *image, struct range *ret)
-{
-	struct elf elf = { .image = image };
-	int r = image_read(image, 0, &elf.eh, sizeof(elf.eh));
-
-	if (r)
-		return r;
-	if (elf.eh.e_ident[EI_CLASS] != ELFCLASS64 || elf.eh.e_ident[EI_DATA] != ELFDATA2LSB ||
-	    elf.eh.e_machine != EM_AARCH64 || elf.eh.e_phentsize != sizeof(Elf64_Phdr))
-		return image_refuse(image, WANTED);
-	r = elf_span(&elf);
-	if (!r)
-		r = elf_place(board, &elf);
-	for (unsigned i = 0; !r && i < elf.eh.e_phnum; i++) {
-		Elf64_Phdr ph;
-
-		r = elf_segment(&elf, i, &ph);
-		if (!r && ph.p_memsz)
-			r = image_load(image, ph.p_offset, ph.p_filesz, &board->memory,
-				       ph.p_paddr + elf.shift);
-	}
-	if (r)
-		return r;
-	if (!range_holds(elf.span, elf.eh.e_entry, 4))
-		return fail(STATUS_IMAGE, ENOEXEC,
-			    "%s: its ELF entry point lies outside it; " WANTED, image->path);
-	board->boot.entry = elf.eh.e_entry + elf.shift;
-	*ret = (struct range){ elf.span.base + elf.shift, elf.span.size };
-	return 0;
+	return load_packed(board, image, part, gzip ? UNPACK_GZIP : UNPACK_ZSTD, ret);
 }
 
 static int load_kernel(struct board *board, struct range *ret)
 {
 	const struct board_config *config = board->config;
-	uint8_t header[HEADER_SIZE] = { 0 };
+	uint8_t header[BOOT_HEADER_SIZE] = { 0 };
 	struct source src = { 0 };
 	struct image image;
 	int r;
 
 	r = image_init(&image, config->kernel_path, config->kernel_fd);
 	if (!r)
-		r = image_read(&image, 0, header, MIN(image.size, (uint64_t)HEADER_SIZE));
+		r = image_read(&image, 0, header, MIN(image.size, (uint64_t)BOOT_HEADER_SIZE));
 	if (r)
 		return r;
 	if (!memcmp(header, "\x1f\x8b", 2))
-		return load_gzip(board, &image, (struct range){ 0, image.size }, ret);
+		return load_packed(board, &image, (struct range){ 0, image.size }, UNPACK_GZIP,
+				   ret);
+	if (!memcmp(header, "\x28\xb5\x2f\xfd", 4))
+		return load_packed(board, &image, (struct range){ 0, image.size }, UNPACK_ZSTD,
+				   ret);
 	if (!memcmp(header, "MZ", 2) && !memcmp(header + 4, "zimg", 4))
 		return load_zboot(board, &image, header, ret);
-	if (!memcmp(header, ELFMAG, SELFMAG) && image.size >= sizeof(Elf64_Ehdr))
-		return load_elf(board, &image, ret);
+	if (!memcmp(header, ELFMAG, SELFMAG))
+		return boot_elf(board, &image, ret);
 	src.image = &image;
 	return load_image(board, &src, ret);
 }

@@ -11,39 +11,16 @@
 #include "boot.h"
 #include "layout.h"
 
+#include "../common/elf.h"
+
 #include <base/bytes.h>
 #include <base/error.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-/* ELF-64 object file format, version 1.5: header and program header. */
-enum {
-	EH_CLASS = 4,
-	EH_DATA = 5,
-	EH_MACHINE = 18,
-	EH_PHOFF = 32,
-	EH_PHENTSIZE = 54,
-	EH_PHNUM = 56,
-	EH_SIZE = 64,
-	PH_TYPE = 0,
-	PH_OFFSET = 8,
-	PH_PADDR = 24,
-	PH_FILESZ = 32,
-	PH_MEMSZ = 40,
-	PH_SIZE = 56,
-
-	CLASS_32 = 1,
-	CLASS_64 = 2,
-	DATA_LSB = 1,
-	MACHINE_386 = 3,
-	MACHINE_X86_64 = 62,
-	PT_LOAD = 1,
-	PT_NOTE = 4,
-	PHNUM_MAX = 64,
-	NOTES_MAX = 16384, /* of one segment; Linux has some hundred bytes */
-	XEN_ELFNOTE_PHYS32_ENTRY = 18,
-};
+#define NOTES_MAX                16384 /* of one segment; Linux has some hundred bytes */
+#define XEN_ELFNOTE_PHYS32_ENTRY 18
 
 /* struct hvm_start_info and the lists it points to, all in the page of LAYOUT_BOOT_PARAMS. */
 enum {
@@ -61,54 +38,11 @@ enum {
 	MEMMAP_ENTRY = 24,
 };
 
-struct segment {
-	uint32_t type;
-	uint64_t offset, paddr, filesz, memsz;
-};
-
 /*
  * Linux cuts longer ones in silence (COMMAND_LINE_SIZE of x86), and an ELF file has no field that
  * says how much its kernel takes.
  */
 #define CMDLINE_MAX 2047
-
-static int read_headers(const struct image *kernel, struct segment segments[PHNUM_MAX],
-			unsigned *ret_n)
-{
-	uint8_t header[EH_SIZE], ph[PH_SIZE];
-	unsigned n;
-	int r;
-
-	r = image_read(kernel, 0, header, sizeof(header));
-	if (r)
-		return r;
-	if (header[EH_CLASS] == CLASS_32 && load_le16(header + EH_MACHINE) == MACHINE_386)
-		return fail(STATUS_IMAGE, ENOEXEC, "%s: is a 32-bit x86 ELF file; " BOOT_WANTED,
-			    kernel->path);
-	if (header[EH_CLASS] != CLASS_64 || header[EH_DATA] != DATA_LSB ||
-	    load_le16(header + EH_MACHINE) != MACHINE_X86_64)
-		return image_refuse(kernel, BOOT_WANTED);
-	n = load_le16(header + EH_PHNUM);
-	if (!n || n > PHNUM_MAX || load_le16(header + EH_PHENTSIZE) != PH_SIZE)
-		return fail(STATUS_IMAGE, ENOEXEC,
-			    "%s: an ELF file with %u program headers is no kernel; " BOOT_WANTED,
-			    kernel->path, n);
-	for (unsigned i = 0; i < n; i++) {
-		r = image_read(kernel, load_le64(header + EH_PHOFF) + i * (uint64_t)PH_SIZE, ph,
-			       sizeof(ph));
-		if (r)
-			return r;
-		segments[i] = (struct segment){
-			.type = load_le32(ph + PH_TYPE),
-			.offset = load_le64(ph + PH_OFFSET),
-			.paddr = load_le64(ph + PH_PADDR),
-			.filesz = load_le64(ph + PH_FILESZ),
-			.memsz = load_le64(ph + PH_MEMSZ),
-		};
-	}
-	*ret_n = n;
-	return 0;
-}
 
 /* Notes are (name size, description size, type), name, description, each padded to 4 bytes. */
 static bool find_entry(const uint8_t *notes, uint64_t len, gpa_t *ret_entry)
@@ -136,18 +70,19 @@ static bool find_entry(const uint8_t *notes, uint64_t len, gpa_t *ret_entry)
 	return false;
 }
 
-static int read_entry(const struct image *kernel, const struct segment *segments, unsigned n,
-		      gpa_t *ret_entry)
+static int read_entry(const struct elf *elf, gpa_t *ret_entry)
 {
 	uint8_t notes[NOTES_MAX];
 	uint64_t len;
 	int r;
 
-	for (unsigned i = 0; i < n; i++) {
-		if (segments[i].type != PT_NOTE)
+	for (unsigned i = 0; i < elf->header.e_phnum; i++) {
+		const Elf64_Phdr *ph = &elf->segments[i];
+
+		if (ph->p_type != PT_NOTE)
 			continue;
-		len = MIN(segments[i].filesz, sizeof(notes));
-		r = image_read(kernel, segments[i].offset, notes, len);
+		len = MIN(ph->p_filesz, sizeof(notes));
+		r = image_read(elf->image, ph->p_offset, notes, len);
 		if (r)
 			return r;
 		if (find_entry(notes, len, ret_entry))
@@ -157,39 +92,35 @@ static int read_entry(const struct image *kernel, const struct segment *segments
 		STATUS_IMAGE, ENOEXEC,
 		"%s: is an x86_64 ELF file without a PVH entry (note XEN_ELFNOTE_PHYS32_ENTRY); "
 		"build it with CONFIG_PVH=y, or give the bzImage",
-		kernel->path);
+		elf->image->path);
 }
 
 /* What a segment has in RAM beyond the file is zero: RAM is fresh. */
-static int load_segment(struct board *board, const struct image *kernel, const struct segment *s)
+static int load_segment(struct board *board, const struct image *kernel, const Elf64_Phdr *ph)
 {
-	if (s->filesz > s->memsz)
-		return fail(STATUS_IMAGE, ENOEXEC,
-			    "%s: is damaged: a segment at %#" PRIx64 " is larger in the file than "
-			    "in memory; build or fetch it again",
-			    kernel->path, s->paddr);
-	if (s->paddr < LAYOUT_KERNEL_MIN || !memory_at(&board->memory, s->paddr, s->memsz))
-		return boot_no_room(board, kernel, s->paddr, s->memsz);
-	return image_load(kernel, s->offset, s->filesz, &board->memory, s->paddr);
+	if (ph->p_paddr < LAYOUT_KERNEL_MIN || !memory_at(&board->memory, ph->p_paddr, ph->p_memsz))
+		return boot_no_room(board, kernel, ph->p_paddr, ph->p_memsz);
+	return image_load(kernel, ph->p_offset, ph->p_filesz, &board->memory, ph->p_paddr);
 }
 
 int pvh_load(struct board *board, const struct image *kernel, struct boot_room *ret_room)
 {
-	struct segment segments[PHNUM_MAX];
 	gpa_t entry = 0, end = 0;
-	unsigned n = 0;
+	struct elf elf;
 	int r;
 
-	r = read_headers(kernel, segments, &n);
+	r = elf_read(&elf, kernel, EM_X86_64, BOOT_WANTED);
 	if (!r)
-		r = read_entry(kernel, segments, n, &entry);
+		r = read_entry(&elf, &entry);
 	if (!r)
 		r = boot_cmdline(board, CMDLINE_MAX);
-	for (unsigned i = 0; !r && i < n; i++) {
-		if (segments[i].type != PT_LOAD || !segments[i].memsz)
+	for (unsigned i = 0; !r && i < elf.header.e_phnum; i++) {
+		struct range range = elf_range(&elf, i);
+
+		if (!range.size)
 			continue;
-		r = load_segment(board, kernel, &segments[i]);
-		end = MAX(end, segments[i].paddr + segments[i].memsz);
+		r = load_segment(board, kernel, &elf.segments[i]);
+		end = MAX(end, range.base + range.size);
 	}
 	if (r)
 		return r;

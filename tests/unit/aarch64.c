@@ -19,6 +19,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
+#if HAVE_ZSTD
+#include <zstd.h>
+#endif
 
 static const struct range doorbell = { LAYOUT_DOORBELL, LAYOUT_DOORBELL_SIZE };
 
@@ -404,6 +407,20 @@ static size_t gzip(const void *bytes, size_t len)
 	return z.total_out;
 }
 
+#if HAVE_ZSTD
+static size_t zstd(const void *bytes, size_t len)
+{
+	ZSTD_CCtx *ctx = ZSTD_createCCtx(); /* with a checksum, as the program zstd makes them */
+	size_t n;
+
+	if (!ctx || ZSTD_isError(ZSTD_CCtx_setParameter(ctx, ZSTD_c_checksumFlag, 1)))
+		return 0;
+	n = ZSTD_compress2(ctx, packed, sizeof(packed), bytes, len);
+	ZSTD_freeCCtx(ctx);
+	return ZSTD_isError(n) ? 0 : n;
+}
+#endif
+
 /* Load these bytes as kernel (and, if len > 0, that many zeroes as initrd) into `mem` of RAM. */
 static struct fixture loaded;
 
@@ -468,18 +485,27 @@ static void boots_gzip(void)
 	fixture_deinit(&loaded);
 }
 
+/* An EFI zboot image around what `packed` holds; its length. */
+static uint8_t zboot[sizeof(packed) + 512];
+
+static size_t make_zboot(size_t len, const char *compression)
+{
+	memcpy(zboot, "MZ\0\0zimg", 8);
+	store_le32(zboot + 8, 512);
+	store_le32(zboot + 12, (uint32_t)len);
+	memset(zboot + 24, 0, 32);
+	memcpy(zboot + 24, compression, strlen(compression));
+	memcpy(zboot + 512, packed, len);
+	return 512 + len;
+}
+
 static void boots_zboot(void)
 {
-	static uint8_t zboot[sizeof(packed) + 512];
 	size_t len;
 
 	make_image();
 	len = gzip(image, IMAGE_LEN);
-	memcpy(zboot, "MZ\0\0zimg", 8);
-	store_le32(zboot + 8, 512);
-	store_le32(zboot + 12, (uint32_t)len);
-	memcpy(zboot + 24, "gzip", 5);
-	memcpy(zboot + 512, packed, len);
+	make_zboot(len, "gzip");
 	CHECK_EQ(load(MIB(64), zboot, 512 + len, 0), 0);
 	CHECK(image_is_at(GIB(1) + 0x10000));
 	fixture_deinit(&loaded);
@@ -487,10 +513,38 @@ static void boots_zboot(void)
 	CHECK_EQ(error_status(), STATUS_IMAGE);
 	CHECK_ERROR("is truncated");
 	fixture_deinit(&loaded);
-	memcpy(zboot + 24, "xzkern", 7);
+	make_zboot(len, "xzkern");
 	CHECK(load(MIB(64), zboot, 512 + len, 0) < 0);
-	CHECK_ERROR("compressed by xzkern");
+	CHECK_ERROR("compressed by xzkern, and thru unpacks gzip and zstd only");
 	fixture_deinit(&loaded);
+	make_zboot(len, "\33[2Jabcdefghijklmnopqrst");
+	CHECK(load(MIB(64), zboot, 512 + len, 0) < 0);
+	CHECK_ERROR("compressed by ?[2Jabcdefghijkl, ");
+	fixture_deinit(&loaded);
+}
+
+static void boots_zstd(void)
+{
+#if HAVE_ZSTD
+	size_t len;
+
+	make_image();
+	len = zstd(image, IMAGE_LEN);
+	CHECK(len > 64);
+	CHECK_EQ(load(MIB(64), packed, len, 0), 0);
+	CHECK(image_is_at(GIB(1) + 0x10000));
+	fixture_deinit(&loaded);
+	CHECK_EQ(load(MIB(64), zboot, make_zboot(len, "zstd"), 0), 0);
+	CHECK(image_is_at(GIB(1) + 0x10000));
+	fixture_deinit(&loaded);
+#else
+	memcpy(packed, "\x28\xb5\x2f\xfd", 4);
+	CHECK(load(MIB(64), packed, 100, 0) < 0);
+	CHECK_EQ(error_status(), STATUS_IMAGE);
+	CHECK_ERROR("built without libzstd");
+	fixture_deinit(&loaded);
+	SKIP("no libzstd when this was built: not unpacked, and refused as it should be");
+#endif
 }
 
 struct program {
@@ -567,11 +621,13 @@ static void refuses_elf(void)
 	CHECK(refused(MIB(64), &p, sizeof(p), 0, "not RAM; link it"));
 	p.eh.e_type = ET_DYN;
 	CHECK(refused(MIB(2), &p, sizeof(p), 0, "do not fit into guest RAM"));
-	p.eh.e_phnum = 0;
+	p.ph.p_type = PT_NOTE;
 	CHECK(refused(MIB(64), &p, sizeof(p), 0, "nothing to load"));
+	p.eh.e_phnum = 0;
+	CHECK(refused(MIB(64), &p, sizeof(p), 0, "0 program headers"));
 	p = make_elf(GIB(1));
 	p.ph.p_memsz = UINT64_MAX - MIB(1);
-	CHECK(refused(MIB(64), &p, sizeof(p), 0, "impossible sizes"));
+	CHECK(refused(MIB(64), &p, sizeof(p), 0, "beyond what can be addressed"));
 	p = make_elf(GIB(1));
 	CHECK(refused(MIB(64), &p, sizeof(p) - 1, 0, "truncated"));
 	CHECK(refused(MIB(64), &p, sizeof(p.eh) + 3, 0, "truncated"));
@@ -589,7 +645,6 @@ static void refuses_elf(void)
 static void refuses_images(void)
 {
 	static uint8_t other[1024];
-	size_t len;
 
 	make_image();
 	CHECK(refused(MIB(64), "", 0, 0, "is empty"));
@@ -600,15 +655,46 @@ static void refuses_images(void)
 	CHECK(refused(MIB(5), image, IMAGE_LEN, 0, "--mem"));
 	image[24] = 1;
 	CHECK(refused(MIB(64), image, IMAGE_LEN, 0, "big-endian"));
-	make_image();
-	len = gzip(image, IMAGE_LEN);
-	CHECK(refused(MIB(64), packed, len - 9, 0, "is truncated"));
-	packed[len / 2] ^= 0x55;
-	CHECK(refused(MIB(64), packed, len, 0, "is damaged"));
-	len = gzip("hello", 5);
-	CHECK(refused(MIB(64), packed, len, 0, "not an arm64 kernel"));
 	memcpy(other + 514, "HdrS", 4);
 	CHECK(refused(MIB(64), other, sizeof(other), 0, "x86"));
+}
+
+/* 8 MiB of zeroes make a small file: what does not fit into RAM is where unpacking ends. */
+static uint8_t bomb[MIB(8)];
+
+static void make_bomb(void)
+{
+	make_image();
+	memcpy(bomb, image, IMAGE_LEN);
+}
+
+static void refuses_damaged_streams(void)
+{
+	size_t len;
+
+	make_image();
+	len = gzip(image, IMAGE_LEN);
+	CHECK(refused(MIB(64), packed, len - 9, 0, "is truncated: its gzip stream"));
+	packed[len / 2] ^= 0x55;
+	CHECK(refused(MIB(64), packed, len, 0, "is damaged: its gzip stream"));
+	len = gzip("hello", 5);
+	CHECK(refused(MIB(64), packed, len, 0, "not an arm64 kernel"));
+	make_bomb();
+	len = gzip(bomb, sizeof(bomb));
+	CHECK(refused(MIB(5), packed, len, 0, "do not fit into guest RAM"));
+#if HAVE_ZSTD
+	make_image();
+	len = zstd(image, IMAGE_LEN);
+	CHECK(refused(MIB(64), packed, len - 9, 0, "is truncated: its zstd stream"));
+	CHECK(refused(MIB(64), packed, 4, 0, "is truncated: its zstd stream"));
+	packed[len / 2] ^= 0x55;
+	CHECK(refused(MIB(64), packed, len, 0, "is damaged: its zstd stream"));
+	len = zstd("hello", 5);
+	CHECK(refused(MIB(64), packed, len, 0, "not an arm64 kernel"));
+	make_bomb();
+	len = zstd(bomb, sizeof(bomb));
+	CHECK(refused(MIB(5), packed, len, 0, "do not fit into guest RAM"));
+#endif
 }
 
 static void refuses_large_initrd(void)
@@ -664,6 +750,8 @@ static const struct test tests[] = {
 	TEST(boots_old_image),
 	TEST(boots_gzip),
 	TEST(boots_zboot),
+	TEST(boots_zstd),
+	TEST(refuses_damaged_streams),
 	TEST(boots_elf),
 	TEST(refuses_elf),
 	TEST(refuses_images),

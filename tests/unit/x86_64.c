@@ -406,7 +406,7 @@ static void pvh_refusals(void)
 		{ 64 + 8, 8, UINT64_MAX - 0x100, "truncated" },
 		{ 64 + 24, 8, 0x1000, "asks for memory" },
 		{ 64 + 24, 8, MIB(64), "needs RAM up to 65 MiB" },
-		{ 64 + 24, 8, UINT64_MAX - 0x200, "asks for memory" },
+		{ 64 + 24, 8, UINT64_MAX - 0x200, "ends beyond" },
 		{ 64 + 32, 8, 0x401, "is damaged" },
 		{ 64 + 40, 8, GIB(1), "needs RAM up to 1040 MiB" },
 		{ 64 + 56 + 8, 8, ELF_SIZE - 8, "truncated" },
@@ -428,7 +428,7 @@ static void pvh_refusals(void)
 		if (i == 0) { /* a real 32-bit kernel has its own machine */
 			store_le16(image + 18, 3);
 			CHECK(load(&f, image, sizeof(image)) < 0);
-			CHECK_ERROR("32-bit x86 ELF");
+			CHECK_ERROR("32-bit ELF file for 32-bit x86");
 			continue;
 		}
 		CHECK(load(&f, image, sizeof(image)) < 0);
