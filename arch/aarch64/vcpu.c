@@ -4,8 +4,11 @@
  * PSCI 0.2 and later in the kernel starts the others (secondaries wait powered off) and ends the VM.
  * The main thread creates them; arch_vcpu_exit() runs on the vcpu's own.
  *
- * Left out: 32-bit guests; nested virtualisation; the memory tagging extension, because KVM refuses
- * memory slots that cannot hold tags (mapped BARs) in a VM that has it.
+ * Left out: 32-bit guests; nested virtualisation; the memory tagging extension. In a VM that has it
+ * each memory slot must be able to hold tags, which RAM is (shmem) and a mapped BAR is not: EINVAL
+ * from kvm_arch_prepare_memory_region() (arch/arm64/kvm/mmu.c of Linux 7.2, line 2655). A processor that
+ * changes with what is passed would be worse than one without; so KVM_CAP_ARM_MTE stays off, and KVM
+ * then shows guests none in ID_AA64PFR1_EL1 (sanitise_id_aa64pfr1_el1() in sys_regs.c).
  */
 #include "board.h"
 
