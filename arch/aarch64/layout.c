@@ -45,17 +45,13 @@ static struct range largest_window(struct range above, const struct reach *reach
 	return window;
 }
 
-/* Where devices can reach it, for peer-to-peer, unless little of it is left. */
 static struct range place_mem64(const struct layout *layout, uint64_t top,
 				const struct reach *reach)
 {
 	const struct range *last = &layout->ram[layout->n_ram - 1];
-	uint64_t end = last->base + last->size;
-	struct range above = { end, top - end };
-	struct range any = largest_window(above, NULL);
-	struct range reachable = largest_window(above, reach);
+	struct range above = gap(last->base + last->size, top);
 
-	return reachable.size >= MIN(any.size, PLACE_MEM64_ENOUGH) ? reachable : any;
+	return place_window(largest_window(above, NULL), largest_window(above, reach), reach);
 }
 
 /* KVM's page tables for a guest have fewer levels, and walks fewer steps, when it can address less. */

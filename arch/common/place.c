@@ -11,6 +11,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
+/* No BARs are larger so far; and where space is so narrow, devices are small. */
+#define WINDOW_ENOUGH GIB(256)
+
 /* What `reach` leaves of `span` in its i-th part, in whole multiples of `align`. */
 static struct range part_of(struct range span, const struct reach *reach, unsigned i,
 			    uint64_t align)
@@ -57,6 +60,13 @@ struct range place_largest(struct range span, const struct reach *reach, uint64_
 			best = part;
 	}
 	return best;
+}
+
+struct range place_window(struct range any, struct range reachable, const struct reach *reach)
+{
+	if (reachable.size && reach && reach->windows)
+		return reachable;
+	return reachable.size >= MIN(any.size, WINDOW_ENOUGH) ? reachable : any;
 }
 
 struct range place_hole(const struct reach *reach, gpa_t from)

@@ -14,9 +14,6 @@
  */
 #define PLACE_LARGE MIB(2)
 
-/* A window for 64-bit BARs of this size is enough: reachable and small goes before large. */
-#define PLACE_MEM64_ENOUGH GIB(64)
-
 /*
  * Append RAM of `size` bytes to layout->ram, from the bottom of `span` up, in pieces that are cut to
  * multiples of `align`. Returns how much of it found no place, for want of room or of pieces
@@ -30,6 +27,12 @@ uint64_t place_ram(struct layout *layout, struct range span, const struct reach 
  * are alike. Size 0: there is none.
  */
 struct range place_largest(struct range span, const struct reach *reach, uint64_t align);
+
+/*
+ * Which of two windows 64-bit BARs get, the largest of all or the largest reachable one: the latter for
+ * peer-to-peer, for which it is the only one of use, or when it is about as good.
+ */
+struct range place_window(struct range any, struct range reachable, const struct reach *reach);
 
 /* The first span that is not reachable and ends above `from`: what is told when RAM cannot be there. */
 struct range place_hole(const struct reach *reach, gpa_t from);

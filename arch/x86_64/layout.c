@@ -64,8 +64,7 @@ static struct range larger(struct range low, struct range high)
 }
 
 /*
- * The larger of what RAM leaves below and above AMD's hole; the lower when they are alike. Where
- * devices can reach it, so that peer-to-peer finds BARs there, unless little of it is left.
+ * The larger of what RAM leaves below and above AMD's hole; the lower when they are alike.
  */
 static struct range place_mem64(const struct layout *layout, uint64_t top,
 				const struct reach *reach)
@@ -76,10 +75,8 @@ static struct range place_mem64(const struct layout *layout, uint64_t top,
 	struct range high = gap(MAX(free, LAYOUT_HT_END), top);
 	struct range reachable = larger(place_largest(low, reach, GIB(1)),
 					place_largest(high, reach, GIB(1)));
-	struct range best = larger(low, high);
+	struct range best = place_window(larger(low, high), reachable, reach);
 
-	if (reachable.size >= MIN(best.size, PLACE_MEM64_ENOUGH))
-		best = reachable;
 	return best.size ? best : (struct range){ 0, 0 };
 }
 

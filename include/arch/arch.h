@@ -58,6 +58,7 @@ struct board_config {
 struct reach {
 	struct range spans[REACH_MAX];
 	unsigned n;
+	bool windows; /* that BARs are in should be reachable too: peer-to-peer */
 };
 
 /* Where everything is: the same config and reach always give the same layout. */

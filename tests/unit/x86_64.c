@@ -27,7 +27,7 @@ struct fixture {
 	struct bus mmio, pio;
 };
 
-static bool set_up(struct fixture *f, uint64_t mem_mib)
+static bool set_up_within(struct fixture *f, uint64_t mem_mib, const struct reach *reach)
 {
 	struct pci_root_config pci;
 
@@ -42,13 +42,18 @@ static bool set_up(struct fixture *f, uint64_t mem_mib)
 		.initrd_fd = -1,
 	};
 	f->board.config = &f->config;
-	if (arch_layout(&f->config, 0, NULL, &f->board.layout) ||
+	if (arch_layout(&f->config, 0, reach, &f->board.layout) ||
 	    memory_init(&f->board.memory, -1, f->board.layout.ram, f->board.layout.n_ram))
 		return false;
 	pci = f->board.layout.pci;
 	pci.mmio = &f->mmio;
 	pci.pio = &f->pio;
 	return !pci_root_init(&f->board.pci, &pci);
+}
+
+static bool set_up(struct fixture *f, uint64_t mem_mib)
+{
+	return set_up_within(f, mem_mib, NULL);
 }
 
 static void tear_down(struct fixture *f)
@@ -183,6 +188,142 @@ static void layout_refusals(void)
 	config.mem_size = 0;
 	CHECK_EQ(arch_layout(&config, 46, NULL, &l), -EINVAL);
 	CHECK_ERROR("--mem 0");
+}
+
+/* What an IOMMU of `bits` leaves beside interrupts' window and two more, the first below that one. */
+static struct reach reach_around(unsigned bits, struct range low, struct range high)
+{
+	const struct range windows[] = { low, { 0xfee00000, MIB(1) }, high, { BIT64(bits), 0 } };
+	struct reach reach = { .n = 0 };
+	uint64_t at = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(windows); i++) {
+		if (windows[i].base > at)
+			reach.spans[reach.n++] = (struct range){ at, windows[i].base - at };
+		at = MAX(at, windows[i].base + windows[i].size);
+	}
+	return reach;
+}
+
+static const struct range no_window;
+
+static void layout_within_reach(void)
+{
+	struct range rmrr = { 0x7b800000, 0x4800000 };
+	struct range ht = { 0xfd00000000, 0x300000000 };
+	const struct {
+		uint64_t mem, hugepage;
+		struct reach reach;
+		unsigned n_ram;
+		struct range last;
+		uint64_t mem64_base, mem64_end;
+	} cases[] = {
+		/* all that 39 bits reach: 3 GiB below 4, 508 above; no BAR is reachable then */
+		{ GIB(511),
+		  0,
+		  reach_around(39, no_window, no_window),
+		  2,
+		  { GIB(4), GIB(508) },
+		  TIB(1),
+		  TIB(64) },
+		{ GIB(8),
+		  0,
+		  reach_around(39, no_window, no_window),
+		  2,
+		  { GIB(4), GIB(5) },
+		  GIB(9),
+		  GIB(512) },
+		{ GIB(2),
+		  0,
+		  reach_around(46, rmrr, no_window),
+		  2,
+		  { GIB(2), MIB(72) },
+		  TIB(1),
+		  TIB(64) },
+		{ GIB(4),
+		  0,
+		  reach_around(46, rmrr, no_window),
+		  3,
+		  { GIB(4), GIB(1) + MIB(72) },
+		  TIB(1),
+		  TIB(64) },
+		{ GIB(4),
+		  GIB(1),
+		  reach_around(46, rmrr, no_window),
+		  3,
+		  { GIB(4), GIB(2) },
+		  TIB(1),
+		  TIB(64) },
+		/* what AMD reserves is kept free in any case */
+		{ TIB(1),
+		  0,
+		  reach_around(46, no_window, ht),
+		  3,
+		  { TIB(1), GIB(13) },
+		  TIB(1) + GIB(13),
+		  TIB(64) },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct board_config config = { .mem_size = cases[i].mem,
+					       .hugepage = cases[i].hugepage };
+		struct layout l;
+
+		CHECK_EQ(arch_layout(&config, 46, &cases[i].reach, &l), 0);
+		CHECK_EQ(l.ram[0].base, 0);
+		CHECK_EQ(l.n_ram, cases[i].n_ram);
+		CHECK_EQ(l.ram[l.n_ram - 1].base, cases[i].last.base);
+		CHECK_EQ(l.ram[l.n_ram - 1].size, cases[i].last.size);
+		CHECK_EQ(l.pci.mem64.base, cases[i].mem64_base);
+		CHECK_EQ(l.pci.mem64.base + l.pci.mem64.size, cases[i].mem64_end);
+	}
+}
+
+/* For peer-to-peer the window of the BARs is reachable, however little that leaves. */
+static void layout_p2p(void)
+{
+	struct board_config config = { .mem_size = GIB(500) };
+	struct reach reach = reach_around(39, no_window, no_window);
+	struct layout l;
+
+	CHECK_EQ(arch_layout(&config, 46, &reach, &l), 0);
+	CHECK(l.pci.mem64.base >= TIB(1));
+	reach.windows = true;
+	CHECK_EQ(arch_layout(&config, 46, &reach, &l), 0);
+	CHECK_EQ(l.pci.mem64.base, GIB(501));
+	CHECK_EQ(l.pci.mem64.size, GIB(11));
+	/* An IOMMU of 32 bits: there is no such place, and no reason to have none. */
+	reach = reach_around(32, no_window, no_window);
+	reach.windows = true;
+	config.mem_size = GIB(1);
+	CHECK_EQ(arch_layout(&config, 46, &reach, &l), 0);
+	CHECK_EQ(l.pci.mem64.base, TIB(1));
+}
+
+static void layout_out_of_reach(void)
+{
+	struct board_config config = { .mem_size = GIB(512) };
+	struct reach reach = reach_around(39, no_window, no_window), none = { .n = 0 };
+	struct range first = { 0x1000, 0x1000 }, low = { MIB(256), MIB(4) };
+	struct layout l;
+
+	CHECK_EQ(arch_layout(&config, 46, &reach, &l), -ERANGE);
+	CHECK_EQ(error_status(), STATUS_HOST);
+	CHECK_ERROR("reaches addresses below 0x8000000000 only; give at most 523264M");
+	CHECK_EQ(arch_layout(&config, 39, &reach, &l), -ERANGE);
+	CHECK_ERROR("39 bits of physical addresses; give at most 523264M");
+	config.mem_size = GIB(2);
+	reach = reach_around(46, first, no_window);
+	CHECK_EQ(arch_layout(&config, 46, &reach, &l), -ERANGE);
+	CHECK_ERROR("it reserves 0x1000-0x1fff, and the guest's RAM must begin at 0; see");
+	reach = reach_around(46, low, no_window);
+	CHECK_EQ(arch_layout(&config, 46, &reach, &l), 0);
+	config.hugepage = GIB(1);
+	CHECK_EQ(arch_layout(&config, 46, &reach, &l), -ERANGE);
+	CHECK_ERROR("it reserves 0x10000000-0x103fffff, and the guest's RAM must begin at 0 with a "
+		    "whole huge page (hugepages=2M)");
+	CHECK_EQ(arch_layout(&config, 46, &none, &l), -ERANGE);
+	CHECK_ERROR("the guest's RAM must begin at 0");
 }
 
 /* --- bzImage --- */
@@ -567,6 +708,59 @@ static void initrd_placed(void)
 	}
 }
 
+/* A window at 256 MiB: the map tells it, and the initrd keeps out of it. */
+static void bzimage_around_window(void)
+{
+	static const struct boot_map_entry map[] = {
+		{ 0, 0xa0000, 1 },        { 0xe0000, 0x20000, 3 },   { MIB(1), MIB(255), 1 },
+		{ MIB(260), MIB(44), 1 }, { 0xfeb00000, MIB(1), 2 },
+	};
+	struct reach reach = reach_around(46, (struct range){ MIB(256) + 4096, MIB(3) }, no_window);
+	uint8_t image[BZIMAGE];
+	const uint8_t *params;
+	struct fixture f;
+
+	CHECK(set_up_within(&f, 300, &reach));
+	CHECK(!memory_at(&f.board.memory, MIB(256), 1));
+	make_bzimage(image);
+	f.config.initrd_fd = make_file(image, 5000);
+	CHECK_EQ(load(&f, image, sizeof(image)), 0);
+	CHECK_EQ(f.board.boot.initrd.base, MIB(304) - 8192);
+	params = ram(&f, f.board.boot.argument);
+	CHECK_EQ(params[0x1e8], ARRAY_SIZE(map));
+	for (unsigned i = 0; i < ARRAY_SIZE(map); i++) {
+		CHECK_EQ(load_le64(params + 0x2d0 + 20 * i), map[i].base);
+		CHECK_EQ(load_le64(params + 0x2d0 + 20 * i + 8), map[i].size);
+		CHECK_EQ(load_le32(params + 0x2d0 + 20 * i + 16), map[i].type);
+	}
+	/* Too large for the upper part, not for the lower one, and then for neither. */
+	CHECK_EQ(ftruncate(f.config.initrd_fd, MIB(200)), 0);
+	CHECK_EQ(load(&f, image, sizeof(image)), 0);
+	CHECK_EQ(f.board.boot.initrd.base, MIB(56));
+	CHECK_EQ(ftruncate(f.config.initrd_fd, MIB(240)), 0);
+	CHECK(load(&f, image, sizeof(image)) < 0);
+	CHECK_EQ(error_status(), STATUS_IMAGE);
+	CHECK_ERROR(
+		"the largest room between what the IOMMU of the devices reserves has 243269632");
+	tear_down(&f);
+}
+
+static void kernel_in_window(void)
+{
+	struct reach reach = reach_around(46, (struct range){ MIB(18), MIB(2) }, no_window);
+	uint8_t image[BZIMAGE];
+	struct fixture f;
+
+	CHECK(set_up_within(&f, 300, &reach));
+	make_bzimage(image);
+	CHECK(load(&f, image, sizeof(image)) < 0);
+	CHECK_EQ(error_status(), STATUS_IMAGE);
+	CHECK_ERROR(
+		"needs RAM from 0x1000000 to 0x1800000, and the IOMMU of the devices reserves a "
+		"part of it");
+	tear_down(&f);
+}
+
 static void initrd_refused(void)
 {
 	uint8_t image[BZIMAGE];
@@ -760,11 +954,28 @@ static void acpi_by_iasl(void)
 }
 
 static const struct test tests[] = {
-	TEST(layout_sizes),    TEST(layout_disjoint),     TEST(layout_refusals),
-	TEST(bzimage_loads),   TEST(bzimage_page_tables), TEST(bzimage_refusals),
-	TEST(pvh_loads),       TEST(pvh_refusals),        TEST(files_refused),
-	TEST(files_cut_short), TEST(files_hostile),       TEST(initrd_placed),
-	TEST(initrd_refused),  TEST(cmdline_limits),      TEST(one_mib),
-	TEST(acpi_pointers),   TEST(acpi_contents),       TEST(acpi_by_iasl),
+	TEST(layout_sizes),
+	TEST(layout_disjoint),
+	TEST(layout_refusals),
+	TEST(bzimage_loads),
+	TEST(bzimage_page_tables),
+	TEST(bzimage_refusals),
+	TEST(pvh_loads),
+	TEST(pvh_refusals),
+	TEST(files_refused),
+	TEST(files_cut_short),
+	TEST(files_hostile),
+	TEST(initrd_placed),
+	TEST(bzimage_around_window),
+	TEST(kernel_in_window),
+	TEST(layout_within_reach),
+	TEST(layout_p2p),
+	TEST(layout_out_of_reach),
+	TEST(initrd_refused),
+	TEST(cmdline_limits),
+	TEST(one_mib),
+	TEST(acpi_pointers),
+	TEST(acpi_contents),
+	TEST(acpi_by_iasl),
 };
 TEST_MAIN(tests)

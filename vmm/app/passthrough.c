@@ -125,17 +125,18 @@ int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
 	return r;
 }
 
-int passthrough_reach(const struct passthrough *pt, struct reach *ret)
-{
-	return dma_reach(pt->iommufd, pt->ioas, ret);
-}
-
 static bool wants_p2p(const struct passthrough *pt)
 {
 	for (unsigned i = 0; i < pt->n; i++)
 		if (pt->options[i].p2p)
 			return true;
 	return false;
+}
+
+int passthrough_reach(const struct passthrough *pt, struct reach *ret)
+{
+	ret->windows = wants_p2p(pt);
+	return dma_reach(pt->iommufd, pt->ioas, ret);
 }
 
 int passthrough_map(struct passthrough *pt, const struct board *board)

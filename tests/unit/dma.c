@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest memory for devices (vmm/app/dma.c) over a made-up iommufd: the order of its calls, what is
+ * kept reachable, and what the user's limit on locked memory is compared with.
+ */
+#include "test.h"
+
+#include <errno.h>
+#include <host/iommufd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vmm/app/dma.h>
+
+static struct {
+	struct range reach[REACH_MAX], kept[64], mapped[16];
+	unsigned n_reach, n_kept, n_mapped;
+	bool has_map_file, by_process, mapped_before_kept;
+} iommu;
+
+/* include/host/iommufd.h */
+
+int ioas_iova_ranges(int iommufd, uint32_t ioas, struct range *ranges, unsigned *n)
+{
+	(void)iommufd, (void)ioas;
+	if (iommu.n_reach > *n)
+		return -EMSGSIZE;
+	memcpy(ranges, iommu.reach, iommu.n_reach * sizeof(*ranges));
+	*n = iommu.n_reach;
+	return 0;
+}
+
+int ioas_allow_iovas(int iommufd, uint32_t ioas, const struct range *ranges, unsigned n)
+{
+	(void)iommufd, (void)ioas;
+	iommu.mapped_before_kept |= iommu.n_mapped;
+	for (unsigned i = 0; i < n; i++) {
+		bool inside = false;
+
+		for (unsigned k = 0; k < iommu.n_reach; k++)
+			inside |= range_holds(iommu.reach[k], ranges[i].base, ranges[i].size);
+		if (!inside)
+			return fail(STATUS_HOST, EADDRINUSE, "fake: reserved");
+		iommu.kept[iommu.n_kept++] = ranges[i];
+	}
+	return 0;
+}
+
+int ioas_map_file(int iommufd, uint32_t ioas, int fd, uint64_t offset, uint64_t size, iova_t iova)
+{
+	(void)iommufd, (void)ioas, (void)fd, (void)offset;
+	if (!iommu.has_map_file)
+		return -ENOTTY;
+	iommu.mapped[iommu.n_mapped++] = (struct range){ iova, size };
+	return 0;
+}
+
+int ioas_map(int iommufd, uint32_t ioas, void *hva, uint64_t size, iova_t iova)
+{
+	(void)iommufd, (void)ioas, (void)hva;
+	iommu.mapped[iommu.n_mapped++] = (struct range){ iova, size };
+	return 0;
+}
+
+int ioas_unmap(int iommufd, uint32_t ioas, iova_t iova, uint64_t size)
+{
+	(void)iommufd, (void)ioas, (void)iova, (void)size;
+	iommu.n_mapped--;
+	return 0;
+}
+
+bool iommufd_accounts_process(int iommufd)
+{
+	(void)iommufd;
+	return iommu.by_process;
+}
+
+static const struct memory memory = {
+	.ram = { { .base = 0, .size = GIB(1) }, { .base = GIB(2), .size = GIB(1) } },
+	.n_ram = 2,
+};
+static const struct layout layout = {
+	.pci = { .mem32 = { GIB(3), MIB(512) }, .mem64 = { GIB(500), GIB(100) } },
+};
+
+/* What two IOMMUs leave: 39 bits, a window for interrupts in the middle of where 32-bit BARs go. */
+static void set_up(void)
+{
+	memset(&iommu, 0, sizeof(iommu));
+	iommu.reach[iommu.n_reach++] = (struct range){ 0, GIB(3) + MIB(256) };
+	iommu.reach[iommu.n_reach++] = (struct range){ GIB(3) + MIB(257),
+						       GIB(512) - GIB(3) - MIB(257) };
+	iommu.has_map_file = true;
+}
+
+static void ram_is_kept_then_mapped(void)
+{
+	set_up();
+	CHECK_EQ(dma_map(-1, 1, &memory, &layout, false), 0);
+	CHECK(!iommu.mapped_before_kept);
+	CHECK_EQ(iommu.n_kept, 2);
+	CHECK_EQ(iommu.kept[1].base, GIB(2));
+	CHECK_EQ(iommu.n_mapped, 2);
+	CHECK_EQ(iommu.mapped[1].base, GIB(2));
+	CHECK_EQ(iommu.mapped[1].size, GIB(1));
+	dma_unmap(-1, 1, &memory);
+	CHECK_EQ(iommu.n_mapped, 0);
+	set_up();
+	iommu.has_map_file = false;
+	CHECK_EQ(dma_map(-1, 1, &memory, &layout, false), 0);
+	CHECK_EQ(iommu.n_mapped, 2);
+}
+
+/* The windows in reach only: the rest would be refused. */
+static void windows_are_kept_for_p2p(void)
+{
+	set_up();
+	CHECK_EQ(dma_map(-1, 1, &memory, &layout, true), 0);
+	CHECK_EQ(iommu.n_kept, 5);
+	CHECK_EQ(iommu.kept[2].base, GIB(3));
+	CHECK_EQ(iommu.kept[2].size, MIB(256));
+	CHECK_EQ(iommu.kept[3].base, GIB(3) + MIB(257));
+	CHECK_EQ(iommu.kept[3].size, MIB(255));
+	CHECK_EQ(iommu.kept[4].base, GIB(500));
+	CHECK_EQ(iommu.kept[4].size, GIB(12));
+}
+
+static void windows_without_end(void)
+{
+	struct reach reach;
+
+	set_up();
+	iommu.n_reach = REACH_MAX;
+	CHECK_EQ(dma_reach(-1, 1, &reach), 0);
+	CHECK_EQ(reach.n, REACH_MAX);
+	iommu.n_reach++;
+	CHECK(dma_reach(-1, 1, &reach) < 0);
+	CHECK_ERROR("reserves more than 127 windows");
+}
+
+static uint64_t pinned(const char *text, unsigned uid)
+{
+	FILE *f = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+	uint64_t n = f ? dma_pinned_by(f, uid) : UINT64_MAX;
+
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static void whose_pins(void)
+{
+	static const char status[] =
+		"Name:\tthru\nUid:\t1000\t0\t0\t0\nVmSize:\t 9 kB\nVmPin:\t  2048 kB\n";
+
+	CHECK_EQ(pinned(status, 1000), MIB(2)); /* the real user: current_user() */
+	CHECK_EQ(pinned(status, 0), 0);
+	CHECK_EQ(pinned("Uid:\t1000\t1000\t1000\t1000\nThreads:\t1\n", 1000),
+		 0); /* a kernel thread */
+	CHECK_EQ(pinned("VmPin:\t  2048 kB\n", 1000), 0);
+	CHECK_EQ(pinned("Name:\tx", 1000), 0);
+}
+
+/* As a process without privilege, whose limit is 4 MiB. */
+static int with_limit(uint64_t size, const char **want)
+{
+	struct rlimit limit = { MIB(1), MIB(4) };
+	int status = 1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		bool done = !setrlimit(RLIMIT_MEMLOCK, &limit) && (geteuid() || !setuid(65534));
+		int r = done ? dma_check_memlock(-1, size) : -EIO;
+
+		if (!r)
+			_exit(0);
+		for (; *want; want++)
+			if (!strstr(error_message(), *want))
+				_exit(2);
+		_exit(1);
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+static void limit_on_locked_memory(void)
+{
+	const char *words[] = { "pins the guest's memory, 5120 KiB", "limit is 4096 KiB",
+				"ulimit -l 5120", NULL };
+
+	set_up();
+	CHECK_EQ(with_limit(MIB(4), words), 0); /* the soft limit is raised */
+	CHECK_EQ(with_limit(MIB(5), words), 1);
+	iommu.by_process = true;
+	CHECK_EQ(with_limit(MIB(4), words), 0);
+	CHECK_EQ(with_limit(MIB(5), words), 1);
+}
+
+static const struct test tests[] = {
+	TEST(ram_is_kept_then_mapped), TEST(windows_are_kept_for_p2p),
+	TEST(windows_without_end),     TEST(whose_pins),
+	TEST(limit_on_locked_memory),
+};
+TEST_MAIN(tests)
