@@ -9,6 +9,7 @@ enum { IDENT = 0, LIVE = 4, FACTORIAL = 8, STATUS = 0x20, IRQ_STATUS = 0x24, IRQ
 enum { MSI = 33, INTX = 34 };
 
 static uint64_t bar;
+static const uint32_t places[] = { BAR_PLACES };
 static unsigned bdf;
 
 static void irq(uint32_t status, uint32_t n)
@@ -34,9 +35,10 @@ static void move(uint32_t to)
 static void interrupts(void)
 {
 	unsigned msi = pci_capability(bdf, 5);
+	struct message message;
 
 	irq_init();
-	ioapic_route(18, INTX, true);	/* device 2, pin A: _PRT */
+	irq_route(pci_pin(bdf), INTX, true);	/* _PRT, interrupt-map */
 	write32(bar + IRQ_RAISE, 0x40);
 	if (!irq_wait(INTX, 1))
 		bad("no INTx");
@@ -46,10 +48,11 @@ static void interrupts(void)
 		if (i == 100)
 			bad("INTx does not end");
 	}
-	ioapic_route(18, 0, true);
-	pci_write(bdf, msi + 4, 0xfee00000 | apic_id() << 12);
-	pci_write(bdf, msi + 8, 0);
-	pci_write(bdf, msi + 12, MSI);
+	irq_route(pci_pin(bdf), 0, true);
+	message = irq_message(bdf, MSI);
+	pci_write(bdf, msi + 4, (uint32_t)message.address);
+	pci_write(bdf, msi + 8, (uint32_t)(message.address >> 32));
+	pci_write(bdf, msi + 12, message.data);
 	pci_write(bdf, msi, pci_read(bdf, msi) | 1 << 16);
 	write32(bar + IRQ_RAISE, 0x80), irq(0x80, 1);
 	write32(bar + STATUS, 0x80);	/* interrupt when the factorial is there */
@@ -57,12 +60,11 @@ static void interrupts(void)
 	check("10!", read32(bar + FACTORIAL), 3628800);
 }
 
-void main(uint32_t info)
+void main(void)
 {
 	int found = pci_find(0x11e81234);
 	uint32_t home;
 
-	(void)info;
 	if (found < 0)
 		bad("no edu");
 	bdf = (unsigned)found;
@@ -72,9 +74,12 @@ void main(uint32_t info)
 	check("identification", read32(bar + IDENT), 0x010000ed);
 	write32(bar + LIVE, 0x12345678);
 	check("liveness", read32(bar + LIVE), ~0x12345678u);
+	write32(bar + IRQ_ACK, ~0u);	/* it has no reset: another guest's may be left */
 	pci_write(bdf, 4, 6);
 	interrupts();
-	move(0xd0000000), move(0xfe900000), move(home);
+	for (unsigned i = 0; i < 2; i++)
+		move(places[i]);
+	move(home);
 	pci_write(bdf, 4, 4);
 	check("decode off", read32(bar + IDENT), ~0u);
 	ok();

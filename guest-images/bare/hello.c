@@ -2,9 +2,8 @@
 /* Says hello on COM1 and powers the machine off through ACPI. */
 #include "lib/bare.h"
 
-void main(uint32_t info)
+void main(void)
 {
-	(void)info;
 	say("hello from %x", (uint64_t)&main);
 	ok();
 }

@@ -2,10 +2,9 @@
 /* Sleeps for ever with interrupts off: only a signal ends it. */
 #include "lib/bare.h"
 
-void main(uint32_t info)
+void main(void)
 {
-	(void)info;
 	say("ok");
 	for (;;)
-		asm volatile("cli; hlt");
+		irq_off(), cpu_sleep();
 }

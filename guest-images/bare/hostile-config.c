@@ -18,6 +18,7 @@ static void poke(uint64_t at, unsigned size, bool is_write)
 	}
 }
 
+#ifdef __x86_64__
 /* CF8/CFC: any of the eight ports, mostly with an address that is one. */
 static void ports(void)
 {
@@ -36,12 +37,20 @@ static void ports(void)
 	default: outw(0xcfe, (uint16_t)v);
 	}
 }
-
-void main(uint32_t info)
+#else
+/* The window of I/O ports, and a little beside it. */
+static void ports(void)
 {
-	uint64_t ecam = ecam_base();
+	poke(loose(IO_PORTS) + (noise() & 0x107ff) - 0x80, 1u << (noise() >> 8 & 3), noise() >> 9 & 1);
+}
+#endif
 
-	(void)info;
+void main(void)
+{
+	uint64_t ecam = loose(ecam_base());
+
+	aborts_expect();
+
 	for (unsigned bdf = 0; bdf < 256; bdf++) {
 		bool there = pci_read(bdf, 0) != ~0u;
 

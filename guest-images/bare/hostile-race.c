@@ -8,7 +8,7 @@
 #define IDENT 0x010000ed
 
 static volatile uint32_t stop, ended, wrong, seen;
-static volatile uint64_t places[3] = { 0, 0xd0000000, 0xfe900000 };
+static volatile uint64_t places[3] = { 0, BAR_PLACES };
 
 void ap_work(unsigned number)
 {
@@ -23,12 +23,11 @@ void ap_work(unsigned number)
 	__atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
 }
 
-void main(uint32_t info)
+void main(void)
 {
 	int found = pci_find(0x11e81234);
 	unsigned bdf = (unsigned)found, others;
 
-	(void)info;
 	if (found < 0)
 		bad("no edu");
 	places[0] = pci_bar(bdf, 0);

@@ -2,12 +2,11 @@
 /* pvpanic PCI (QEMU docs/specs/pvpanic.rst): first that a crash kernel takes over, then a panic. */
 #include "lib/bare.h"
 
-void main(uint32_t info)
+void main(void)
 {
 	int bdf = pci_find(0x00111b36);
 	uint64_t bar;
 
-	(void)info;
 	if (bdf < 0)
 		bad("no pvpanic");
 	bar = pci_bar((unsigned)bdf, 0);

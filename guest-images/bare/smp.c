@@ -1,39 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Starts every processor by INIT and SIPI, all in x2APIC mode; each answers an IPI of its own. */
+/* Starts every processor (INIT and SIPI, all in x2APIC mode; PSCI); each answers an IPI of its own. */
 #include "lib/bare.h"
 
 #define VECTOR 40
 
 static volatile uint32_t ids[1024], ready;
 
-static uint32_t cpuid_id(void)
+static void begin(void)
 {
-	uint32_t a = 0xb, b, c = 0, d;
-
-	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	return d;
+#ifdef __x86_64__
+	x2apic_on();
+#endif
+	irq_init();
 }
 
 void ap_work(unsigned number)
 {
-	x2apic_on();
-	irq_init();
-	ids[number] = apic_id();
-	if (apic_id() != cpuid_id())
+	begin();
+	ids[number] = cpu_id();
+	if (cpu_id() != cpu_id_told())
 		ids[number] = ~0u;
 	__atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
 	for (;;)
-		asm volatile("sti; hlt");
+		irq_on(), cpu_sleep();
 }
 
-void main(uint32_t info)
+void main(void)
 {
 	unsigned n;
 
-	(void)info;
-	x2apic_on();
-	irq_init();
-	check("own id", apic_id(), cpuid_id());
+	begin();
+	check("own id", cpu_id(), cpu_id_told());
 	n = smp_start();
 	for (unsigned ms = 0; ms < 15000 && ready < n - 1; ms++)
 		mdelay(1);
@@ -42,9 +39,9 @@ void main(uint32_t info)
 		for (unsigned j = 1; j < i; j++)
 			if (ids[i] == ids[j])
 				bad("two processors with id %x", (uint64_t)ids[i]);
-		if (ids[i] == apic_id() || ids[i] == ~0u)
+		if (ids[i] == cpu_id() || ids[i] == ~0u)
 			bad("processor %d has id %x", (uint64_t)i, (uint64_t)ids[i]);
-		apic_ipi(ids[i], VECTOR);
+		cpu_ipi(ids[i], VECTOR);
 		if (!irq_wait(VECTOR, i))
 			bad("processor %d took no interrupt", (uint64_t)i);
 	}

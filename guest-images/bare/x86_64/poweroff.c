@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ACPI soft-off (ACPI 6.5 §4.8.3.7), and everything next to it that must not switch off. */
-#include "lib/bare.h"
+#include "../lib/bare.h"
 
 #define SLEEP_ENABLE 0x20
 
-void main(uint32_t info)
+void main(void)
 {
 	uint16_t sleep = power_port(FADT_SLEEP);
 
-	(void)info;
 	for (unsigned type = 0; type < 8; type++) {
 		outb(sleep, (uint8_t)(type << 2));	/* without the enable bit, even S5 */
 		if (type != sleep_type())

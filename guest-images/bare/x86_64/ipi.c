@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The local APIC's own interrupts: to itself, all at once, held back, by its timer; xAPIC, then x2APIC. */
-#include "lib/bare.h"
+#include "../lib/bare.h"
 
 #define TIMER_LVT 0x320
 #define TIMER_COUNT 0x380
@@ -19,7 +19,7 @@ static void expect(unsigned vector)
 static void all_ways(void)
 {
 	for (unsigned vector = 32; vector < 48; vector++)
-		apic_ipi(apic_id(), vector), expect(vector);
+		apic_ipi(cpu_id(), vector), expect(vector);
 	apic_ipi(0, SELF | 33), expect(33);
 	apic_ipi(0, ALL | 34), expect(34);
 	asm volatile("cli");
@@ -36,9 +36,8 @@ static void all_ways(void)
 		check("count", irq_count[i], sent[i]);
 }
 
-void main(uint32_t info)
+void main(void)
 {
-	(void)info;
 	irq_init();
 	all_ways();
 	x2apic_on();

@@ -3,7 +3,7 @@
  * From the PVH entry to C. A PVH loader (Xen's docs/misc/pvh.pandoc) jumps to the address in the
  * XEN_ELFNOTE_PHYS32_ENTRY note: 32-bit protected mode, flat segments, paging off, interrupts off,
  * ebx = physical address of struct hvm_start_info. We map the first 4 GiB one to one with 2 MiB pages,
- * enter long mode and call main(start_info). Also here: the entry of other processors (a copy of
+ * enter long mode and call main(). Also here: the entry of other processors (a copy of
  * ap_start lies at AP_PAGE, where a SIPI starts them in real mode), and interrupt entries.
  */
 #define AP_PAGE	0x8000
@@ -49,9 +49,7 @@ start:
 
 	call	enter_long
 	.code64
-	mov	start_info_address, %edi
 	call	main
-	mov	$0, %edi
 	call	power_off
 
 /* Every processor comes through here, with a stack of its own: 32-bit flat in, 64-bit out. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The power button: the interrupt of the generic event device (ACPI 6.5 §5.6.9), then soft-off. */
-#include "lib/bare.h"
+#include "../lib/bare.h"
 
 #define VECTOR 41
 
@@ -19,11 +19,10 @@ static uint32_t button_gsi(void)
 	bad("no generic event device");
 }
 
-void main(uint32_t info)
+void main(void)
 {
-	(void)info;
 	irq_init();
-	ioapic_route(button_gsi(), VECTOR, false);
+	irq_route(button_gsi(), VECTOR, false);
 	say("press the button");
 	for (unsigned n = 1; n <= 3; n++) {
 		for (unsigned tries = 0; !irq_wait(VECTOR, n); tries++)

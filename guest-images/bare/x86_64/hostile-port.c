@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Every port, read and written in every size, single and in strings; but what powers off. */
-#include "lib/bare.h"
+#include "../lib/bare.h"
 
 static uint8_t buffer[8192];
 
@@ -33,12 +33,11 @@ static void strings(uint16_t port, unsigned long count)
 	asm volatile("rep outsl" : "+S"(to), "+c"(n) : "d"(port) : "memory");
 }
 
-void main(uint32_t info)
+void main(void)
 {
 	uint16_t power = power_port(FADT_SLEEP);
 	const bool few = !memcmp(command_line(), "few", 3);	/* from 400h one size, from 1000h every 16th */
 
-	(void)info;
 	for (unsigned port = 0; port < 0x10000; port++) {
 		bool device = port >> 3 == 0x3f8 >> 3 || port >> 3 == 0xcf8 >> 3;
 
