@@ -230,8 +230,17 @@ void vfio_msix_table_access(struct vfio_function *fn, uint64_t offset, uint8_t *
 void vfio_msix_pba_read(struct vfio_function *fn, uint64_t offset, uint8_t *data, unsigned len)
 {
 	struct vfio_msix *msix = &fn->msix;
+	uint64_t first = offset & ~3ull;
+	uint8_t words[16];
 
-	vfio_bar_device_access(fn, msix->pba_bar, msix->pba_at.base + offset, data, len, false);
+	/*
+	 * The device sees aligned words only, the accesses that §7.7.2 allows software: one that
+	 * refuses others may answer with an external abort, and on aarch64 the host dies of that.
+	 */
+	for (uint64_t at = first; at < offset + len; at += 4)
+		vfio_bar_device_access(fn, msix->pba_bar, msix->pba_at.base + at,
+				       words + (at - first), 4, false);
+	memcpy(data, words + (offset - first), len);
 	for (unsigned byte = 0; byte < len; byte++) {
 		for (unsigned bit = 0; bit < 8; bit++) {
 			uint64_t i = (offset + byte) * 8 + bit;
