@@ -14,6 +14,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+/*
+ * Programs of kvm-unit-tests begin with a stack behind their last segment (arm/flat.lds there), which no
+ * header tells of. Nothing of ours is put so near.
+ */
+#define STACK_BEHIND KIB(256)
+
 struct placed {
 	struct elf elf;
 	struct range span; /* that its segments ask for */
@@ -95,6 +101,6 @@ int boot_elf(struct board *board, const struct image *image, struct range *ret)
 		return fail(STATUS_IMAGE, ENOEXEC,
 			    "%s: its ELF entry point lies outside it; " BOOT_WANTED, image->path);
 	board->boot.entry = eh->e_entry + p.shift;
-	*ret = (struct range){ p.span.base + p.shift, p.span.size };
+	*ret = (struct range){ p.span.base + p.shift, p.span.size + STACK_BEHIND };
 	return 0;
 }

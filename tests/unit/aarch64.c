@@ -582,6 +582,13 @@ static void boots_elf(void)
 	CHECK_EQ(loaded.board.boot.fdt, GIB(1) + MIB(4));
 	fixture_deinit(&loaded);
 
+	/* Room is left for a stack behind the last segment. */
+	p = make_elf(GIB(1));
+	p.ph.p_memsz = MIB(4) - KIB(64);
+	CHECK_EQ(load(MIB(64), &p, sizeof(p), 0), 0);
+	CHECK_EQ(loaded.board.boot.fdt, GIB(1) + MIB(6));
+	fixture_deinit(&loaded);
+
 	/* One that runs anywhere. */
 	p = make_elf(0);
 	p.eh.e_type = ET_DYN;
