@@ -160,7 +160,7 @@ void vfio_config_write(struct pci_function *pci, unsigned offset, unsigned len, 
 	command_ahead(fn, offset, len, value);
 	pci_config_write(pci, offset, len, value);
 	pass_write(fn, offset, len, value);
-	if (fn->pm_cap && touches(offset, len, fn->pm_cap + PCI_PM_CTRL, 1))
+	if (fn->pm_cap && touches(offset, len, fn->pm_cap + PCI_PM_CTRL, 2))
 		vfio_power_changed(fn);
 	if ((fn->msi.cap && touches(offset, len, fn->msi.cap, vfio_msi_len(fn))) ||
 	    (fn->msix.cap && touches(offset, len, fn->msix.cap, PCI_CAP_MSIX_SIZEOF)))

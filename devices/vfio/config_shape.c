@@ -101,8 +101,8 @@ static int capability_init(struct vfio_function *fn, unsigned cap, enum rule rul
 {
 	switch (rule) {
 	case PM:
-		fn->pm_cap = cap;
 		APPLY(fn, cap, end, pm_fields);
+		vfio_power_init(fn, cap);
 		return 0;
 	case MSI:
 		return vfio_msi_init(fn, cap);

@@ -18,7 +18,7 @@
  *
  * The expansion ROM's BAR reads 0, none, unless the guest is given one (rom.c).
  *
- * Left out: BIST, cardbus pointer, PME, and so waking the guest from D3hot: none would come.
+ * Left out: BIST, cardbus pointer.
  *
  * Included by config_shape.c alone, which turns it into masks.
  */
@@ -71,7 +71,7 @@ static const struct field header_fields[] = {
 	{ PCI_MIN_GNT, 2, .read_only = ALL },
 };
 
-/* PM (§7.5.2). State changes are passed, VFIO carries them out; PME has nobody to go to. */
+/* PM (§7.5.2). State changes are passed, VFIO carries them out. PME is not, see power.c. */
 static const struct field pm_fields[] = {
 	{ PCI_PM_PMC, 2, .read_only = 0xffff & ~PCI_PM_CAP_PME_MASK, .zero = PCI_PM_CAP_PME_MASK },
 	{ PCI_PM_CTRL + 1, 1, .zero = (PCI_PM_CTRL_PME_ENABLE | PCI_PM_CTRL_PME_STATUS) >> 8 },

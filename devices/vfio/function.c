@@ -229,6 +229,7 @@ int vfio_function_create(const struct vfio_function_config *config, struct vfio_
 	fn->iommufd = config->iommufd;
 	fn->ioas = config->ioas;
 	fn->intx.fd = fn->intx.unmask_fd = -1;
+	fn->power.wake.fd = -1;
 	r = init(fn, config);
 	if (r) {
 		vfio_function_destroy(fn);
@@ -245,6 +246,7 @@ void vfio_function_destroy(struct vfio_function *fn)
 	fn->ending = true;
 	pci_root_remove(fn->root, &fn->pci);
 	quiet(fn);
+	vfio_power_deinit(fn);
 	vfio_bars_deinit(fn);
 	vfio_rom_deinit(fn);
 	vfio_msix_deinit(fn);

@@ -6,7 +6,7 @@
  *   reset.c     the ladder of resets
  *   config.c    the guest's accesses to configuration space
  *   config_shape.c config_table.h   whose each bit of it is, and why
- *   power.c     power states
+ *   power.c     power states, waking
  *   bar.c       BARs as memory slots and trapped spans
  *   rom.c       the expansion ROM as a copy
  *   p2p.c       BARs within reach of the other devices
@@ -43,10 +43,23 @@ struct vfio_bar {
 /* The expansion ROM: a copy that the guest reads. */
 struct vfio_rom {
 	uint8_t *data;
-	uint64_t size; /* 0: none */
+	uint64_t size;  /* of the BAR; 0: none */
+	uint64_t bytes; /* that there are */
+	uint64_t at;    /* in the cdev */
+	bool loaded;    /* they are in `data` */
 	unsigned slot;
 	bool in_slot, on_bus;
 	struct bus_region region;
+};
+
+/* Low power, beyond D3hot. */
+struct vfio_power {
+	bool low;                   /* the host may take its power: the control register is ours */
+	bool armed;                 /* `wake` is with the host */
+	struct loop_source wake;    /* fd -1: the device wakes nobody */
+	uint8_t ours[4], passes[4]; /* of the control register otherwise */
+	uint64_t since;             /* CLOCK_MONOTONIC, ns */
+	unsigned entries;           /* since then */
 };
 
 /* One MSI or MSI-X vector: an eventfd that VFIO signals and, while unmasked, KVM listens to. */
@@ -109,7 +122,6 @@ struct vfio_function {
 	uint16_t device_command;          /* what the device's command register was last given */
 	unsigned pm_cap, express_cap, af_cap;
 	bool express_flr, af_flr; /* the device has that bit */
-	bool low_power;           /* the host may take its power: the state's bits are ours */
 
 	bool p2p;
 	int iommufd; /* of p2p */
@@ -117,6 +129,7 @@ struct vfio_function {
 
 	struct vfio_bar bars[PCI_BARS];
 	struct vfio_rom rom;
+	struct vfio_power power;
 	struct vfio_intx intx;
 	struct vfio_msi msi;
 	struct vfio_msix msix;
@@ -171,7 +184,9 @@ void vfio_config_device_write(struct vfio_function *fn, unsigned offset, unsigne
 /* Give the device a command register; nothing when it has that value already. */
 void vfio_config_set_command(struct vfio_function *fn, uint16_t command);
 
-/* power.c: the guest wrote its state. */
+/* power.c: it has the capability; the guest wrote the control register's first two bytes. */
+void vfio_power_init(struct vfio_function *fn, unsigned cap);
+void vfio_power_deinit(struct vfio_function *fn);
 void vfio_power_changed(struct vfio_function *fn);
 
 /* Power is back, whatever the guest said: before a reset, and at the end. */

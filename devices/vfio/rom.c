@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The expansion ROM (PCIe 6.0 §7.5.1.2.4): a copy, read once from the device or from a file, so that
- * the guest's reading disturbs nothing: many devices decode their ROM and their BARs with the same
- * logic. In a read-only memory slot, or trapped when it is smaller than a page. Writes are dropped.
+ * The expansion ROM (PCIe 6.0 §7.5.1.2.4): a copy, read once, from a file or from the device when the
+ * guest first turns the ROM's decode on; so that the guest's reading disturbs nothing: many devices
+ * decode their ROM and their BARs with the same logic. In a read-only memory slot, or trapped when it
+ * is smaller than a page. Writes are dropped. What cannot be read is ffh, as erased flash is.
  *
  * Main thread, or under the loop's lock.
  */
@@ -50,7 +51,7 @@ static int make_room(struct vfio_function *fn, uint64_t bytes)
 		return fail(STATUS_FAILURE, ENOMEM, "%s: out of memory", fn->dev->name);
 	}
 	rom->size = size;
-	memset(rom->data, 0xff, size);
+	rom->bytes = bytes;
 	return 0;
 }
 
@@ -63,12 +64,16 @@ static int read_file(struct vfio_function *fn, int fd)
 		return fail(STATUS_HOST, errno, "%s: its ROM's file: %s", fn->dev->name,
 			    strerror(errno));
 	r = make_room(fn, (uint64_t)st.st_size);
+	if (!r)
+		memset(fn->rom.data, 0xff, fn->rom.size);
+	fn->rom.loaded = true;
 	if (!r && fd_read_at(fd, fn->rom.data, (size_t)st.st_size, 0))
 		r = fail(STATUS_HOST, EIO, "%s: its ROM's file cannot be read", fn->dev->name);
 	return r;
 }
 
-static int read_device(struct vfio_function *fn)
+/* How large it is; what is in it is read when somebody looks. */
+static int find_device(struct vfio_function *fn)
 {
 	struct vfio_region_info info;
 	unsigned no_mmaps = 0;
@@ -78,23 +83,37 @@ static int read_device(struct vfio_function *fn)
 		log_warn("%s: it has no expansion ROM to show", fn->dev->name);
 		return 0;
 	}
-	if (!r)
-		r = make_room(fn, info.size);
-	/* vfio-pci turns the ROM's decode on for each read, which wants memory decode. */
-	vfio_config_set_command(fn, PCI_COMMAND_MEMORY);
-	for (uint64_t at = 0; !r && at < info.size; at += 8)
-		if (vfio_region_read(fn->dev, info.offset + at, fn->rom.data + at, 8)) {
-			log_warn("%s: its expansion ROM cannot be read past %" PRIu64 " bytes",
-				 fn->dev->name, at);
+	fn->rom.at = info.offset;
+	return r ? r : make_room(fn, info.size);
+}
+
+/*
+ * For each read vfio-pci maps the ROM and turns its decode on (vfio_pci_bar_rw()), so as few as
+ * possible. It wants memory decode, which is on: the guest has just had the ROM's BAR decode.
+ */
+static void load(struct vfio_function *fn)
+{
+	struct vfio_rom *rom = &fn->rom;
+	uint64_t at = 0;
+	int n = 0;
+
+	rom->loaded = true;
+	memset(rom->data, 0xff, rom->size);
+	while (at < rom->bytes && !fn->lost) {
+		n = vfio_region_read_some(fn->dev, rom->at + at, rom->data + at,
+					  (unsigned)(rom->bytes - at));
+		if (n <= 0)
 			break;
-		}
-	vfio_config_set_command(fn, 0);
-	return r;
+		at += (unsigned)n;
+	}
+	if (at < rom->bytes && !fn->lost)
+		log_warn("%s: its expansion ROM cannot be read past %" PRIu64 " bytes: %s",
+			 fn->dev->name, at, n < 0 ? strerror(-n) : "it ends there");
 }
 
 int vfio_rom_init(struct vfio_function *fn, int fd)
 {
-	int r = fd < 0 ? read_device(fn) : read_file(fn, fd);
+	int r = fd < 0 ? find_device(fn) : read_file(fn, fd);
 
 	if (!r && fn->rom.size)
 		pci_function_bar(&fn->pci, PCI_BAR_ROM, PCI_BAR_ROM_MEM, false, fn->rom.size);
@@ -113,6 +132,8 @@ int vfio_rom_map(struct vfio_function *fn, uint64_t address)
 	struct vfio_rom *rom = &fn->rom;
 	int r = -ENOSPC;
 
+	if (!rom->loaded)
+		load(fn);
 	if (is_aligned(rom->size, (uint64_t)sysconf(_SC_PAGESIZE)))
 		r = memory_slot_add(fn->memory, address, rom->size, rom->data, KVM_MEM_READONLY,
 				    &rom->slot);

@@ -56,6 +56,9 @@ int sysfs_cdev_open(const struct host_function *fn, int *ret_fd) _must_check_;
 /* The PCI function whose VFIO cdev has this device number; false when it is none of a function. */
 bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret);
 
+/* Whether that function can signal PME from a state that it sleeps in: D3hot, D3cold. */
+bool sysfs_cdev_can_wake(unsigned int major, unsigned int minor);
+
 /* A boolean module parameter, and whether a word is on the kernel's command line; false: not there. */
 bool sysfs_parameter(const char *module, const char *name);
 bool sysfs_cmdline_has(const char *option);

@@ -63,6 +63,9 @@ int vfio_region_info(const struct vfio_device *dev, unsigned index, struct vfio_
 int vfio_region_read(const struct vfio_device *dev, uint64_t at, void *buf, unsigned len);
 int vfio_region_write(const struct vfio_device *dev, uint64_t at, const void *buf, unsigned len);
 
+/* One pread of any length: how many bytes came, 0 at the region's end, or -errno, unrecorded. */
+int vfio_region_read_some(const struct vfio_device *dev, uint64_t at, void *buf, unsigned len);
+
 /*
  * mmap(2) of a region's span, at a host address with the same offset into `align` (a power of two)
  * as `at`: where the guest's address has it too, the kernel can use its large page table entries.
@@ -102,10 +105,16 @@ int vfio_hot_reset_info(const struct vfio_device *dev,
 int vfio_hot_reset(const struct vfio_device *dev) _must_check_;
 
 /*
- * VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY and _EXIT: whether the host may take power from the device. In
- * between, any other call wakes it for its own time. -errno is returned and nothing recorded.
+ * VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY and _EXIT: between them the host may take power from the device,
+ * and any other call wakes it for its own time. With an eventfd (_ENTRY_WITH_WAKEUP) that fires and
+ * low power ends at whatever wakes the device first, be it one of these calls; -1 for none. -errno is
+ * returned and nothing recorded.
  */
-int vfio_low_power(const struct vfio_device *dev, bool enter) _must_check_;
+int vfio_low_power_enter(const struct vfio_device *dev, int wake_fd) _must_check_;
+int vfio_low_power_exit(const struct vfio_device *dev) _must_check_;
+
+/* Whether the device can signal PME when asleep, as sysfs tells, and the kernel can pass that on. */
+bool vfio_can_wake(const struct vfio_device *dev);
 
 /*
  * VFIO_DEVICE_FEATURE_DMA_BUF (kernel 6.19): part of a BAR as a dma-buf, which other devices may

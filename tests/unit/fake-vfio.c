@@ -37,7 +37,7 @@ void fake_init(void)
 	fake_free();
 	memset(&fake, 0, sizeof(fake));
 	fake.config_size = 4096;
-	fake.unmask_fd = -1;
+	fake.unmask_fd = fake.wake_fd = -1;
 	fake.has_reset = true;
 	fake.irq_limit = FAKE_VECTORS;
 	for (unsigned i = 0; i < VFIO_PCI_NUM_IRQS; i++) {
@@ -64,6 +64,8 @@ void fake_free(void)
 		free(fake.regions[i].data);
 		fake.regions[i].data = NULL;
 	}
+	if (fake.wake_fd > 0)
+		fd_close(&fake.wake_fd);
 }
 
 unsigned fake_cap(unsigned at, unsigned id)
@@ -199,6 +201,7 @@ static int region_rw(uint64_t at, void *buf, unsigned len, bool is_write)
 
 	if (fake.gone)
 		return -EIO;
+	fake_wake();
 	if ((len != 1 && len != 2 && len != 4 && len != 8) || offset % len)
 		return wrong(-EINVAL, "access of %u bytes at %#lx", len, (long)offset);
 	if (index == VFIO_PCI_CONFIG_REGION_INDEX) {
@@ -234,6 +237,27 @@ int vfio_region_read(const struct vfio_device *dev, uint64_t at, void *buf, unsi
 {
 	(void)dev;
 	return region_rw(at, buf, len, false);
+}
+
+int vfio_region_read_some(const struct vfio_device *dev, uint64_t at, void *buf, unsigned len)
+{
+	unsigned index = (unsigned)(at >> REGION_SHIFT);
+	uint64_t offset = at & (BIT64(REGION_SHIFT) - 1);
+	struct fake_region *region = &fake.regions[index];
+
+	(void)dev;
+	if (fake.gone)
+		return -EIO;
+	if (index != VFIO_PCI_ROM_REGION_INDEX || offset + len > region->size)
+		return wrong(-EINVAL, "long read of region %u at %#lx", index, (long)offset);
+	if (!(load_le16(fake.config + PCI_COMMAND) & PCI_COMMAND_MEMORY))
+		return wrong(-EIO, "ROM read while decode is off");
+	region->reads++;
+	if (fake.rom_stop && offset >= fake.rom_stop)
+		return fake.rom_error;
+	len = MIN(len, fake.rom_piece ? fake.rom_piece : len);
+	memcpy(buf, region->data + offset, len);
+	return (int)len;
 }
 
 int vfio_region_write(const struct vfio_device *dev, uint64_t at, const void *buf, unsigned len)
@@ -379,16 +403,42 @@ int vfio_hot_reset(const struct vfio_device *dev)
 	return fake.hot_error;
 }
 
-int vfio_low_power(const struct vfio_device *dev, bool enter)
+void fake_wake(void)
+{
+	if (!fake.low_power)
+		return;
+	if (fake.wake_fd >= 0) {
+		fd_event_signal(fake.wake_fd);
+		fd_close(&fake.wake_fd);
+		fake.low_power = false;
+	}
+}
+
+int vfio_low_power_enter(const struct vfio_device *dev, int wake_fd)
 {
 	(void)dev;
-	if (!fake.has_low_power)
+	if (!fake.has_low_power || (wake_fd >= 0 && !fake.can_wake))
 		return -ENOTTY;
-	if (fake.low_power == enter)
-		return wrong(-EINVAL, "low power %s twice", enter ? "entry" : "exit");
-	fake.low_power = enter;
+	if (fake.low_power)
+		return wrong(-EINVAL, "low power entry twice");
+	fake.low_power = true;
 	fake.low_powers++;
+	fake.wake_fd = wake_fd >= 0 ? dup(wake_fd) : -1;
 	return 0;
+}
+
+int vfio_low_power_exit(const struct vfio_device *dev)
+{
+	(void)dev;
+	fake_wake(); /* as every call does, before it comes to what is asked */
+	fake.low_power = false;
+	return 0;
+}
+
+bool vfio_can_wake(const struct vfio_device *dev)
+{
+	(void)dev;
+	return fake.can_wake;
 }
 
 int vfio_region_dmabuf(const struct vfio_device *dev, unsigned index, struct range part,

@@ -46,7 +46,11 @@ struct fake_vfio {
 	struct vfio_pci_dependent_device bus[4]; /* what a hot reset hits */
 	unsigned n_bus;                          /* 0: there is none */
 	bool has_low_power, low_power;
-	unsigned low_powers;
+	unsigned low_powers; /* entries */
+	bool can_wake;
+	int wake_fd;                  /* -1: none */
+	unsigned rom_piece, rom_stop; /* bytes that one read gives, that there are; 0: all */
+	int rom_error;                /* what reads from there on answer: 0 or -errno */
 	bool has_dmabuf;
 	unsigned dmabufs;
 	struct range ioas[8]; /* BARs within reach of other devices */
@@ -74,6 +78,9 @@ unsigned fake_express(unsigned at, bool flr);
 
 /* A BAR; flags are the low bits of its register. */
 void fake_bar(unsigned index, uint32_t flags, uint64_t size, bool mappable);
+
+/* Something wakes the device: the host, itself, an access. */
+void fake_wake(void);
 
 /* The device interrupts. Returns whether anybody in the host listened. */
 bool fake_raise(unsigned index, unsigned vector);

@@ -140,6 +140,29 @@ static void function_of_a_cdev(void)
 	CHECK(!sysfs_cdev_function(1, 3, &bdf));
 }
 
+/* PME is told by a file for everybody, or by configuration space for those who may read it all. */
+static void can_wake(void)
+{
+	uint8_t config[256] = { [0x34] = 0x40, [0x40] = 9, 0xc8, [0xc8] = 1, 0, 0x23, 0x40 };
+	const char *device = "sys/dev/char/511:3/device";
+
+	clear_tree();
+	CHECK(!sysfs_cdev_can_wake(511, 3));
+	put(path_of("%s/config", device), (char *)config, sizeof(config));
+	CHECK(sysfs_cdev_can_wake(511, 3));
+	config[0xcb] = 0x38; /* from D0 to D2 */
+	put(path_of("%s/config", device), (char *)config, sizeof(config));
+	CHECK(!sysfs_cdev_can_wake(511, 3));
+	config[0xc9] = 0x40; /* a circle, of something else */
+	config[0xc8] = 5;
+	put(path_of("%s/config", device), (char *)config, sizeof(config));
+	CHECK(!sysfs_cdev_can_wake(511, 3));
+	put(path_of("%s/config", device), (char *)config, 64); /* what everybody sees */
+	CHECK(!sysfs_cdev_can_wake(511, 3));
+	put(path_of("%s/power/wakeup", device), "disabled\n", 9);
+	CHECK(sysfs_cdev_can_wake(511, 3));
+}
+
 static void put_file(const char *name, const char *text)
 {
 	put(path_of("%s", name), text, strlen(text));
@@ -280,6 +303,7 @@ static const struct test tests[] = {
 	TEST(bare_function),
 	TEST(functions_and_groups),
 	TEST(function_of_a_cdev),
+	TEST(can_wake),
 	TEST(parameters),
 	TEST(host_is_safe),
 	TEST(cdev_open),

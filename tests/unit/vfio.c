@@ -419,7 +419,7 @@ static void bars(void)
 	CHECK_EQ(get(AT + BAR(1), 8), 0xffffffff0000000c);
 	CHECK_EQ(get(AT + BAR(3), 4), 0xffffffe1);
 	CHECK_EQ(get(AT + BAR(4), 8), 0);
-	CHECK_EQ(fake.mmap_align, GIB(1)); /* of the large one, in which it was mapped last */
+	CHECK_EQ(fake.mmap_align, GIB(1)); /* of the large one, which was mapped last */
 	CHECK_EQ(pci_root_assign(&root), 0);
 	set(AT + PCI_COMMAND, 2, ON);
 	CHECK_EQ(slot_bytes(0), KIB(128));
@@ -999,7 +999,7 @@ static void low_power(void)
 	CHECK_EQ(bar_at(0), bar);
 	CHECK_EQ(slot_bytes(0), page * 4);
 	set(AT + 0x44, 2, 3);
-	CHECK_EQ(fake.low_powers, 3);
+	CHECK_EQ(fake.low_powers, 2);
 	vfio_function_destroy(fn);
 	fn = NULL;
 	CHECK(!fake.low_power);
@@ -1012,22 +1012,129 @@ static void low_power(void)
 	add_pm(true);
 	CHECK_EQ(start(), 0); /* a host without */
 	set(AT + 0x44, 2, 3);
-	CHECK(fn->pci.asleep && !fn->low_power);
+	CHECK(fn->pci.asleep && !fn->power.low);
 	set(AT + 0x44, 2, 0);
 	CHECK(!fn->pci.asleep);
 	STOP();
 }
 
-static void rom_of_the_device(void)
+/* What the loop does when an eventfd is readable. */
+static void take_wake(void)
 {
-	uint64_t at;
+	fn->power.wake.handler(&fn->power.wake, 1);
+}
+
+#define PME_EN     PCI_PM_CTRL_PME_ENABLE
+#define PME_STATUS PCI_PM_CTRL_PME_STATUS
+
+static void wakes_up(void)
+{
+	unsigned reads;
 
 	setup();
 	fake_bar(0, 0, page * 4, true);
-	fake.regions[VFIO_PCI_ROM_REGION_INDEX] = (struct fake_region){ .size = page * 4 };
-	fake.regions[VFIO_PCI_ROM_REGION_INDEX].data = calloc(1, FAKE_BAR_DATA);
-	store_le32(fake.regions[VFIO_PCI_ROM_REGION_INDEX].data + page, 0x1234aa55);
+	add_pm(true);
+	store_le16(fake.config + 0x42, 0x0603); /* VFIO shows no PME */
+	fake.has_low_power = fake.can_wake = true;
+	CHECK_EQ(start(), 0);
+	CHECK_EQ(get(AT + 0x42, 2), 0x4603);
+	/* Without PME_En: power goes, and nobody is told what brings it back. */
+	set(AT + 0x44, 2, 3);
+	CHECK(fake.low_power && fake.wake_fd < 0);
+	/* Enabled afterwards. */
+	set(AT + 0x44, 2, PME_EN | 3);
+	CHECK(fake.low_power && fake.wake_fd >= 0);
+	CHECK_EQ(load_le16(fake.config + 0x44), 3); /* not the device's affair */
+	/* The guest looks, once a second: that wakes nobody. */
+	reads = fake.config_reads;
+	CHECK_EQ(get(AT + 0x44, 2), PME_EN | 3);
+	CHECK_EQ(get(AT + 0x44, 4), PME_EN | 3);
+	CHECK_EQ(fake.config_reads, reads);
+	CHECK(fake.low_power);
+	fake_wake();
+	CHECK_EQ(get(AT + 0x44, 2), PME_EN | 3);
+	take_wake();
+	CHECK_EQ(get(AT + 0x44, 2), PME_STATUS | PME_EN | 3);
+	CHECK(fn->pci.asleep && !fake.low_power); /* up, until the guest takes note */
+	/* As Linux does: status and enable off, then D0. */
+	set(AT + 0x44, 2, PME_STATUS | 3);
+	CHECK_EQ(get(AT + 0x44, 2), 3);
+	CHECK(!fake.low_power);
+	set(AT + 0x44, 2, 0);
+	CHECK(!fn->pci.asleep);
+	CHECK_EQ(fake.config[0x44], 0);
+	CHECK_EQ(fake.low_powers, 2);
+	/* The guest's own waking of it is no event. */
+	set(AT + 0x44, 2, PME_EN | 3);
+	set(AT + 0x44, 2, PME_EN);
+	take_wake();
+	CHECK_EQ(get(AT + 0x44, 2), PME_EN);
+	/* Status cleared while asleep: the next event is wanted. */
+	set(AT + 0x44, 2, PME_EN | 3);
+	fake_wake();
+	take_wake();
+	set(AT + 0x45, 1, PME_STATUS >> 8 | PME_EN >> 8);
+	CHECK(fake.low_power && fake.wake_fd >= 0);
+	CHECK_EQ(get(AT + 0x44, 2), PME_EN | 3);
+	/* An access to another register wakes it, too. */
+	get(AT + PCI_CACHE_LINE_SIZE, 1);
+	take_wake();
+	CHECK_EQ(get(AT + 0x44, 2), PME_STATUS | PME_EN | 3);
+	/* A reset of the guest's leaves none of it. */
+	vfio_function_guest_reset(fn);
+	CHECK_EQ(get(AT + 0x44, 2), 0);
+	CHECK(!fake.low_power);
+	STOP();
+	setup();
+	add_pm(true);
+	fake.has_low_power = true; /* a device, or a kernel, without */
+	CHECK_EQ(start(), 0);
+	set(AT + 0x44, 2, PME_EN | 3);
+	CHECK_EQ(get(AT + 0x44, 2), 3);
+	CHECK(fake.low_power && fake.wake_fd < 0);
+	STOP();
+}
+
+/* Up and down without end: the host saves and restores the device a few times, no more. */
+static void restless_guest(void)
+{
+	setup();
+	add_pm(true);
+	fake.has_low_power = fake.can_wake = true;
+	CHECK_EQ(start(), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		set(AT + 0x44, 2, 3);
+		set(AT + 0x44, 2, 0);
+	}
+	CHECK(fake.low_powers >= 10 && fake.low_powers < 100);
+	CHECK(!fake.low_power && !fn->pci.asleep);
+	set(AT + 0x44, 2, 3);
+	CHECK(fn->pci.asleep); /* D3hot it is */
+	CHECK_EQ(fake.config[0x44], 3);
+	set(AT + 0x44, 2, 0);
+	/* One that waits for a wake-up is not left lying. */
+	set(AT + 0x44, 2, PME_EN | 3);
+	CHECK_EQ(get(AT + 0x44, 2), PME_STATUS | PME_EN | 3);
+	STOP();
+}
+
+static void rom_setup(void)
+{
+	struct fake_region *rom = &fake.regions[VFIO_PCI_ROM_REGION_INDEX];
+
+	setup();
+	fake_bar(0, 0, page * 4, true);
+	*rom = (struct fake_region){ .size = page * 4, .data = calloc(1, FAKE_BAR_DATA) };
+	store_le32(rom->data + page, 0x1234aa55);
 	with_rom = true;
+}
+
+static void rom_of_the_device(void)
+{
+	const struct fake_region *rom = &fake.regions[VFIO_PCI_ROM_REGION_INDEX];
+	uint64_t at;
+
+	rom_setup();
 	CHECK_EQ(start(), 0);
 	CHECK_EQ(load_le16(fake.config + PCI_COMMAND), 0);
 	at = get(AT + PCI_ROM_ADDRESS, 4);
@@ -1037,9 +1144,14 @@ static void rom_of_the_device(void)
 	set(AT + PCI_ROM_ADDRESS, 4, at);
 	set(AT + PCI_COMMAND, 2, ON);
 	CHECK(!fn->rom.in_slot);
+	CHECK_EQ(rom->reads, 0); /* nobody has looked yet */
 	set(AT + PCI_ROM_ADDRESS, 4, at | 1);
 	CHECK(fn->rom.in_slot);
+	CHECK_EQ(rom->reads, 1);
 	CHECK_EQ(load_le32(fn->rom.data + page), 0x1234aa55);
+	set(AT + PCI_ROM_ADDRESS, 4, at);
+	set(AT + PCI_ROM_ADDRESS, 4, at | 1);
+	CHECK_EQ(rom->reads, 1);
 	/* The device's own register is not touched. */
 	CHECK_EQ(load_le32(fake.config + PCI_ROM_ADDRESS), 0xfffc0000);
 	STOP();
@@ -1048,6 +1160,30 @@ static void rom_of_the_device(void)
 	CHECK_EQ(start(), 0);
 	CHECK_EQ(get(AT + PCI_ROM_ADDRESS, 4), 0);
 	STOP();
+}
+
+/* A device that gives its ROM in pieces, or not to the end: what does not come is erased flash. */
+static void rom_in_part(void)
+{
+	static const struct {
+		unsigned pieces, stop;
+		int error;
+	} cases[] = { { 1, 0, 0 }, { 1, 2, 0 }, { 1, 2, -EIO }, { 3, 0, 0 } };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		rom_setup();
+		fake.rom_piece = page * cases[i].pieces;
+		fake.rom_stop = page * cases[i].stop;
+		fake.rom_error = cases[i].error;
+		CHECK_EQ(start(), 0);
+		set(AT + PCI_COMMAND, 2, ON);
+		set(AT + PCI_ROM_ADDRESS, 4, get(AT + PCI_ROM_ADDRESS, 4) | 1);
+		CHECK(fn->rom.in_slot);
+		CHECK_EQ(load_le32(fn->rom.data + page), 0x1234aa55);
+		CHECK_EQ(fn->rom.data[page * 3], cases[i].stop ? 0xff : 0);
+		CHECK(!fn->lost);
+		STOP();
+	}
 }
 
 static void rom_of_a_file(void)
@@ -1348,6 +1484,7 @@ static void random_guest(void)
 	fake.config[0xc3] = PCI_AF_CAP_FLR | PCI_AF_CAP_TP;
 	fake_ext_cap(0x100, PCI_EXT_CAP_ID_ERR);
 	fake_ext_cap(0x200, PCI_EXT_CAP_ID_VNDR);
+	fake.has_low_power = fake.can_wake = true;
 	CHECK_EQ(start(), 0);
 	for (unsigned i = 0; i < 100000; i++) {
 		unsigned len;
@@ -1416,7 +1553,10 @@ static const struct test tests[] = {
 	TEST(kinds_change),
 	TEST(no_pin),
 	TEST(low_power),
+	TEST(wakes_up),
+	TEST(restless_guest),
 	TEST(rom_of_the_device),
+	TEST(rom_in_part),
 	TEST(rom_of_a_file),
 	TEST(peers),
 	TEST(used_and_quiet),

@@ -14,15 +14,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <host/call.h>
+#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-#define PCI_HEADER_TYPE        0x0e /* PCI 3.0 §6.2.1 */
-#define PCI_HEADER_TYPE_BRIDGE 1
 
 static bool parse_hex(const char **text, unsigned digits, unsigned max, unsigned *ret)
 {
@@ -278,6 +276,37 @@ bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret
 	target[n] = 0;
 	last = strrchr(target, '/');
 	return bdf_parse(last ? last + 1 : target, ret);
+}
+
+/* PME_Support (PCIe 6.0 §7.5.2.1) of the function whose configuration space `fd` is. */
+static bool config_can_wake(int fd)
+{
+	uint8_t head[4], at = 0;
+
+	if (fd_read_at(fd, &at, 1, PCI_CAPABILITY_LIST))
+		return false;
+	for (unsigned bound = 48; at >= 0x40 && bound; bound--, at = head[1]) {
+		if (fd_read_at(fd, head, 4, at & ~3u))
+			return false;
+		if (head[0] == PCI_CAP_ID_PM)
+			return head[3] & (PCI_PM_CAP_PME_D3hot | PCI_PM_CAP_PME_D3cold) >> 8;
+	}
+	return false;
+}
+
+bool sysfs_cdev_can_wake(unsigned int major, unsigned int minor)
+{
+	char path[PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+
+	/* There when the function has PME, for everybody, but only in kernels that can suspend. */
+	sysfs_path(path, "/sys/dev/char/%u:%u/device/power/wakeup", major, minor);
+	if (access(path, F_OK) == 0)
+		return true;
+	/* Beyond byte 64 for the privileged only. */
+	sysfs_path(path, "/sys/dev/char/%u:%u/device/config", major, minor);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && config_can_wake(fd);
 }
 
 static int fail_cdev(const char *bdf, const char *path, int errnum)

@@ -11,9 +11,12 @@
 #include <errno.h>
 #include <host/call.h>
 #include <host/holder.h>
+#include <host/sysfs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 int vfio_refused(const struct vfio_device *dev, const char *name, int err)
@@ -209,13 +212,39 @@ int vfio_hot_reset(const struct vfio_device *dev)
 	return HOST_IOCTL(dev->fd, VFIO_DEVICE_PCI_HOT_RESET, &arg);
 }
 
-int vfio_low_power(const struct vfio_device *dev, bool enter)
+static int feature(const struct vfio_device *dev, uint32_t flags)
 {
-	struct vfio_device_feature arg = {
-		.argsz = sizeof(arg),
-		.flags = VFIO_DEVICE_FEATURE_SET | (enter ? VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY
-							  : VFIO_DEVICE_FEATURE_LOW_POWER_EXIT),
-	};
+	struct vfio_device_feature arg = { .argsz = sizeof(arg), .flags = flags };
 
 	return HOST_IOCTL(dev->fd, VFIO_DEVICE_FEATURE, &arg);
+}
+
+int vfio_low_power_enter(const struct vfio_device *dev, int wake_fd)
+{
+	const struct vfio_device_low_power_entry_with_wakeup body = { .wakeup_eventfd = wake_fd };
+	uint32_t room[(sizeof(struct vfio_device_feature) + sizeof(body)) / 4];
+	struct vfio_device_feature *arg = (struct vfio_device_feature *)room;
+
+	if (wake_fd < 0)
+		return feature(dev, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
+	*arg = (struct vfio_device_feature){
+		.argsz = sizeof(room),
+		.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
+	};
+	memcpy(arg->data, &body, sizeof(body));
+	return HOST_IOCTL(dev->fd, VFIO_DEVICE_FEATURE, arg);
+}
+
+int vfio_low_power_exit(const struct vfio_device *dev)
+{
+	return feature(dev, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
+}
+
+bool vfio_can_wake(const struct vfio_device *dev)
+{
+	struct stat st;
+
+	return !feature(dev, VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
+				     VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP) &&
+	       !fstat(dev->fd, &st) && sysfs_cdev_can_wake(major(st.st_rdev), minor(st.st_rdev));
 }

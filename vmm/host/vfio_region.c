@@ -103,6 +103,16 @@ int vfio_region_read(const struct vfio_device *dev, uint64_t at, void *buf, unsi
 	return r;
 }
 
+int vfio_region_read_some(const struct vfio_device *dev, uint64_t at, void *buf, unsigned len)
+{
+	ssize_t n = pread(dev->fd, buf, len, (off_t)at);
+	int r = n < 0 ? -errno : (int)n;
+
+	if (explain_on)
+		explain_access(dev->fd, at, false, MIN(r, 0));
+	return r;
+}
+
 int vfio_region_write(const struct vfio_device *dev, uint64_t at, const void *buf, unsigned len)
 {
 	int r = whole(pwrite(dev->fd, buf, len, (off_t)at), len);
