@@ -11,7 +11,11 @@
 
 arch_machine=(-M virt,virtualization=on,gic-version=3,its=on -cpu neoverse-v1,pauth-impdef=on)
 arch_iommu=
-arch_kernel=kernel
+case $page_size in
+4K)      arch_kernel=kernel ;;
+16K|64K) arch_kernel=kernel/${page_size,,} ;;
+*)       bad "--page-size $page_size: aarch64 has 4K, 16K and 64K" ;;
+esac
 arch_append="console=ttyAMA0 iommu.passthrough=1"
 
 arch_late() {
