@@ -11,7 +11,8 @@
 
 #define FAKE_REGIONS  9
 #define FAKE_VECTORS  2048
-#define FAKE_BAR_DATA 65536 /* bytes of each BAR that hold what is written; the rest reads 0 */
+/* Bytes of each BAR that hold what is written; the rest reads 0. Eight of the largest pages. */
+#define FAKE_BAR_DATA 524288
 
 struct fake_region {
 	uint64_t size;
