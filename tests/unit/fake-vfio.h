@@ -9,8 +9,8 @@
 
 #include <host/vfio.h>
 
-#define FAKE_REGIONS  9
-#define FAKE_VECTORS  2048
+#define FAKE_REGIONS 9
+#define FAKE_VECTORS 2048
 /* Bytes of each BAR that hold what is written; the rest reads 0. Eight of the largest pages. */
 #define FAKE_BAR_DATA 524288
 
