@@ -188,9 +188,81 @@ static void interrupts(void)
 	CHECK_TOLD(", and 1 more = 0");
 	CHECK_TOLD("MSI-X trigger 2 by none = 0");
 	CHECK_TOLD("MSI-X trigger, off = 0");
-	CHECK_TOLD("1 pins, 1 messages; GSI 24 writes 0x4031 to 0xfee01000");
+	CHECK_TOLD("1 pin, 1 message; GSI 24 writes 0x4031 to 0xfee01000");
 	CHECK_TOLD("0 pins, 0 messages = 0");
 	CHECK_TOLD("off GSI 24");
+}
+
+static void devices(void)
+{
+	union {
+		struct vfio_region_info info;
+		uint8_t room[256];
+	} arg = { .info = { .argsz = 32,
+			    .flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_CAPS,
+			    .index = 3,
+			    .size = 0x4000 } };
+	struct vfio_info_cap_header msix = { VFIO_REGION_INFO_CAP_MSIX_MAPPABLE, 1, 40 };
+	struct vfio_region_info_cap_sparse_mmap sparse = {
+		.header = { VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 32 }, /* back: no way round */
+		.nr_areas = 1,
+	};
+	struct vfio_region_sparse_mmap_area area = { .offset = 0x1000, .size = 0x2000 };
+	struct vfio_device_attach_iommufd_pt pt = { .pt_id = 7 };
+	struct vfio_pci_hot_reset_info hot = { .count = 1 };
+
+	start();
+	arg.info.argsz = 120;
+	TELL("VFIO_DEVICE_GET_REGION_INFO", -1, &arg, 0);
+	arg.info.cap_offset = 32;
+	memcpy(arg.room + 32, &msix, sizeof(msix));
+	memcpy(arg.room + 40, &sparse, sizeof(sparse));
+	memcpy(arg.room + 40 + sizeof(sparse), &area, sizeof(area));
+	TELL("VFIO_DEVICE_GET_REGION_INFO", -1, &arg, 0);
+	TELL("VFIO_DEVICE_ATTACH_IOMMUFD_PT", -1, &pt, 0);
+	TELL("VFIO_DEVICE_ATTACH_IOMMUFD_PT", -1, &pt, -EINVAL);
+	TELL("VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", -1, &hot, -ENODEV);
+	stop();
+	CHECK_TOLD("3 (BAR 3): 16 KiB at 0, read, and more that takes 120 bytes = 0");
+	CHECK_TOLD("read, the MSI-X table, too, in 1 areas: 0x1000-0x2fff, the MSI-X table, too");
+	CHECK_TOLD("now behind page table 7 = 0");
+	CHECK_TOLD("to IOAS 7 = EINVAL");
+	CHECK(!strstr(text, "1 function"));
+}
+
+/* Of both architectures, whatever this one is. */
+static void registers(void)
+{
+	uint64_t value = 0x80000, regs[18] = { [16] = 0x100000, [4] = 0x7000 }, sregs[64] = { 0 };
+	struct kvm_one_reg pc = { .id = 0x6030000000100040, .addr = (uintptr_t)&value };
+	uint32_t init[8] = { 5, BIT(2) | BIT(4) };
+	struct kvm_device_attr vgic = { .group = 0, .attr = 3, .addr = (uintptr_t)&value };
+
+	sregs[33] = 0xa20; /* EFER, at 264 */
+	start();
+	TELL("KVM_SET_ONE_REG", -1, &pc, 0);
+	pc.id += 2;
+	TELL("KVM_SET_ONE_REG", -1, &pc, 0);
+	pc.id = 0x6030000000100002;
+	TELL("KVM_GET_ONE_REG", -1, &pc, -ENOENT);
+	pc.id = 0x603000000013c510;
+	TELL("KVM_GET_ONE_REG", -1, &pc, 0);
+	TELL("KVM_ARM_VCPU_INIT", -1, init, 0);
+	TELL("KVM_SET_REGS", -1, regs, 0);
+	TELL("KVM_SET_SREGS", -1, sregs, 0);
+	TELL("KVM_CREATE_VM", -1, (void *)41, 7);
+	/* What the numbers mean depends on what they are set on, and this is nothing. */
+	TELL("KVM_SET_DEVICE_ATTR", -1, &vgic, 0);
+	stop();
+	CHECK_TOLD("PC is 0x80000 = 0");
+	CHECK_TOLD("PSTATE is 0x80000 = 0");
+	CHECK_TOLD("X1 = ENOENT");
+	CHECK_TOLD("register 0x603000000013c510 = 0");
+	CHECK_TOLD("target 5, PSCI_0_2 | SVE = 0");
+	CHECK_TOLD("RIP 0x100000, RBX 0, RSI 0x7000, RSP 0 = 0");
+	CHECK_TOLD("EFER 0xa20 = 0");
+	CHECK_TOLD("type 41 (bits of guest physical address) = fd 7");
+	CHECK_TOLD("group 0, attribute 3 = 0");
 }
 
 static void unknown(void)
@@ -206,7 +278,7 @@ static void unknown(void)
 }
 
 static const struct test tests[] = {
-	TEST(off),    TEST(the_door),   TEST(phases),  TEST(sums),
-	TEST(memory), TEST(interrupts), TEST(unknown),
+	TEST(off),        TEST(the_door), TEST(phases),    TEST(sums),    TEST(memory),
+	TEST(interrupts), TEST(devices),  TEST(registers), TEST(unknown),
 };
 TEST_MAIN(tests)

@@ -189,13 +189,12 @@ static void say_why(const struct told *t)
 		say(INDENT "| %s", t->see);
 }
 
-static void say_call(const char *name, int fd, const struct told *t, int result, bool gives_fd,
+static void say_call(const char *name, const struct told *t, int result, bool gives_fd,
 		     uint64_t began)
 {
 	uint64_t now = explain_now();
-	char on[64], answer[96];
+	char answer[96];
 
-	fd_name(fd, on, sizeof(on));
 	if (result < 0)
 		snprintf(answer, sizeof(answer), "%s (%s)", strerrorname_np(-result) ?: "-1",
 			 strerror(-result));
@@ -204,7 +203,7 @@ static void say_call(const char *name, int fd, const struct told *t, int result,
 	say_phase();
 	say_sums();
 	say("%11.3f ms %7llu us  %-30s %-10s %s%s= %s", (double)(began - start) / 1e6,
-	    (unsigned long long)((now - began + 500) / 1000), name, on, t->args, t->n ? " " : "",
+	    (unsigned long long)((now - began + 500) / 1000), name, t->on, t->args, t->n ? " " : "",
 	    answer);
 	say_why(t);
 }
@@ -252,9 +251,10 @@ void explain_ioctl(const char *name, int fd, const void *arg, int result, uint64
 	} else {
 		t.why = row ? row->why : NULL;
 		t.see = row ? row->see : NULL;
+		fd_name(fd, t.on, sizeof(t.on));
 		if (row && row->decode)
 			row->decode(&t, arg, result);
-		say_call(name, fd, &t, result, row && row->gives_fd, began);
+		say_call(name, &t, result, row && row->gives_fd, began);
 	}
 	pthread_mutex_unlock(&lock);
 }
@@ -272,8 +272,9 @@ void explain_call(const char *name, int fd, int result, uint64_t began, const ch
 	row = explain_row(t.args) ?: explain_row(name);
 	t.why = row ? row->why : NULL;
 	t.see = row ? row->see : NULL;
+	fd_name(fd, t.on, sizeof(t.on));
 	pthread_mutex_lock(&lock);
-	say_call(name, fd, &t, result, row && row->gives_fd, began);
+	say_call(name, &t, result, row && row->gives_fd, began);
 	pthread_mutex_unlock(&lock);
 }
 

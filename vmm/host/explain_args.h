@@ -47,6 +47,9 @@ void tell_vcpu_id(struct told *t, const void *arg, int result);
 void tell_entries(struct told *t, const void *arg, int result);
 void tell_msrs(struct told *t, const void *arg, int result);
 void tell_one_reg(struct told *t, const void *arg, int result);
+void tell_vcpu_init(struct told *t, const void *arg, int result);
+void tell_regs(struct told *t, const void *arg, int result);
+void tell_sregs(struct told *t, const void *arg, int result);
 
 void tell_bind_iommufd(struct told *t, const void *arg, int result);
 void tell_attach(struct told *t, const void *arg, int result);

@@ -2,6 +2,7 @@
 /* Arguments of VFIO's calls in words. Pure functions of their arguments. */
 #include "explain_args.h"
 
+#include <errno.h>
 #include <linux/vfio.h>
 #include <string.h>
 
@@ -20,7 +21,11 @@ void tell_attach(struct told *t, const void *arg, int result)
 {
 	const struct vfio_device_attach_iommufd_pt *pt = arg;
 
-	told_add(t, "to page table %u", pt->pt_id);
+	/* In: the address space; out: the page table that the kernel made, or found, for it. */
+	if (result)
+		told_add(t, "to IOAS %u", pt->pt_id);
+	else
+		told_add(t, "now behind page table %u", pt->pt_id);
 }
 
 void tell_device_info(struct told *t, const void *arg, int result)
@@ -44,13 +49,38 @@ static const char *region_name(unsigned index)
 	return index < ARRAY_SIZE(names) ? names[index] : "a region of its driver";
 }
 
+/* VFIO_REGION_INFO_CAP_*, a chain of offsets into the argument (include/uapi/linux/vfio.h). */
+static void region_caps(struct told *t, const struct vfio_region_info *info)
+{
+	const uint8_t *base = (const uint8_t *)info;
+	uint32_t at = info->cap_offset;
+
+	for (unsigned n = 0; n < 8 && at && at + sizeof(struct vfio_info_cap_header) <= info->argsz;
+	     n++) {
+		const struct vfio_info_cap_header *cap = (const void *)(base + at);
+		const struct vfio_region_info_cap_sparse_mmap *sparse = (const void *)cap;
+
+		if (cap->id == VFIO_REGION_INFO_CAP_MSIX_MAPPABLE)
+			told_add(t, ", the MSI-X table, too");
+		else if (cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP)
+			told_add(t, ", in %u areas", sparse->nr_areas);
+		else
+			told_add(t, ", capability %u", cap->id);
+		for (uint32_t i = 0;
+		     cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP && i < MIN(sparse->nr_areas, 4u);
+		     i++)
+			told_add(t, "%s%#llx-%#llx", i ? ", " : ": ", sparse->areas[i].offset,
+				 sparse->areas[i].offset + sparse->areas[i].size - 1);
+		at = cap->next;
+	}
+}
+
 void tell_region_info(struct told *t, const void *arg, int result)
 {
 	static const struct told_name flags[] = {
 		{ VFIO_REGION_INFO_FLAG_READ, "read", NULL },
 		{ VFIO_REGION_INFO_FLAG_WRITE, "write", NULL },
 		{ VFIO_REGION_INFO_FLAG_MMAP, "mmap", NULL },
-		{ VFIO_REGION_INFO_FLAG_CAPS, "more (capabilities)", NULL },
 	};
 	const struct vfio_region_info *info = arg;
 
@@ -62,7 +92,13 @@ void tell_region_info(struct told *t, const void *arg, int result)
 	if (!info->size)
 		return;
 	told_add(t, " at %#llx, ", info->offset);
-	TELL_FLAGS(t, info->flags, flags);
+	TELL_FLAGS(t, info->flags & ~VFIO_REGION_INFO_FLAG_CAPS, flags);
+	if (!(info->flags & VFIO_REGION_INFO_FLAG_CAPS))
+		return;
+	if (info->cap_offset)
+		region_caps(t, info);
+	else
+		told_add(t, ", and more that takes %u bytes", info->argsz);
 }
 
 static const char *irq_name(unsigned index)
@@ -202,8 +238,12 @@ void tell_hot_reset_info(struct told *t, const void *arg, int result)
 {
 	const struct vfio_pci_hot_reset_info *info = arg;
 
-	told_add(t, "%u devices", info->count);
-	for (unsigned i = 0; !result && i < MIN(info->count, 8u); i++) {
+	if (result == -ENOSPC)
+		told_add(t, "more room is needed");
+	if (result)
+		return;
+	told_add(t, "%u function%s", info->count, info->count == 1 ? "" : "s");
+	for (unsigned i = 0; i < MIN(info->count, 8u); i++) {
 		const struct vfio_pci_dependent_device *d = &info->devices[i];
 
 		told_add(t, "%s%04x:%02x:%02x.%x", i ? ", " : ": ", d->segment, d->bus,
