@@ -4,18 +4,10 @@
  */
 #include "test.h"
 
-#include <base/bytes.h>
-#include <devices/pci.h>
+#include "board.h"
+
 #include <errno.h>
-#include <linux/pci_regs.h>
 
-#define ECAM  0xe0000000ull
-#define MEM32 0xc0000000ull
-#define MEM64 0x100000000000ull
-#define IO    0x1000ull
-
-static struct bus mmio, pio;
-static struct pci_root root;
 static struct pci_function a, b;
 
 static struct {
@@ -61,22 +53,8 @@ static const struct pci_function_ops ops = {
 
 static void setup(void)
 {
-	struct pci_root_config config = {
-		.mmio = &mmio,
-		.pio = &pio,
-		.ecam = { ECAM, MIB(2) },
-		.mem32 = { MEM32, MIB(256) },
-		.mem64 = { MEM64, GIB(64) },
-		.io = { IO, KIB(4) },
-		.intx_gsi = 16,
-		.intx_n = 4,
-	};
-
-	memset(&mmio, 0, sizeof(mmio));
-	memset(&pio, 0, sizeof(pio));
 	memset(&seen, 0, sizeof(seen));
-	if (pci_root_init(&root, &config))
-		abort();
+	board_init();
 	pci_function_init(&a, "a", &ops, 0x1234, 0x5678, 0x02000001);
 	pci_function_init(&b, "b", &ops, 0x1234, 0x9abc, 0x01080201);
 }
@@ -89,39 +67,16 @@ static void add(struct pci_function *fn, unsigned devfn)
 
 static uint64_t ecam(uint64_t at, unsigned len)
 {
-	uint8_t data[8];
-
-	bus_access(&mmio, ECAM + at, data, len, false);
-	return load_le(data, len);
+	return get(ECAM + at, len);
 }
 
 static void ecam_set(uint64_t at, unsigned len, uint64_t value)
 {
-	uint8_t data[8];
-
-	store_le(data, len, value);
-	bus_access(&mmio, ECAM + at, data, len, true);
+	set(ECAM + at, len, value);
 }
 
-static uint64_t port(uint64_t at, unsigned len)
-{
-	uint8_t data[8];
-
-	bus_access(&pio, at, data, len, false);
-	return load_le(data, len);
-}
-
-static void port_set(uint64_t at, unsigned len, uint64_t value)
-{
-	uint8_t data[8];
-
-	store_le(data, len, value);
-	bus_access(&pio, at, data, len, true);
-}
-
-#define A      (PCI_DEVFN(3, 0) << 12)
-#define B      (PCI_DEVFN(4, 0) << 12)
-#define BAR(i) (PCI_BASE_ADDRESS_0 + 4 * (i))
+#define A (PCI_DEVFN(3, 0) << 12)
+#define B (PCI_DEVFN(4, 0) << 12)
 
 static void ecam_sizes(void)
 {
@@ -279,7 +234,7 @@ static void bar_obstacles(void)
 	/* Outside the windows: RAM, ECAM, the end of a window, the end of everything. */
 	ecam_set(A + BAR(0), 8, MIB(16));
 	ecam_set(A + BAR(0), 8, ECAM);
-	ecam_set(A + BAR(0), 8, MEM64 + GIB(64));
+	ecam_set(A + BAR(0), 8, MEM64 + MEM64_SIZE);
 	ecam_set(A + BAR(0), 8, UINT64_MAX);
 	CHECK_EQ(seen.maps, 0);
 	ecam_set(A + BAR(0), 4, (uint32_t)MEM32);

@@ -5,31 +5,23 @@
  */
 #include "test.h"
 
+#include "board.h"
 #include "fake-vfio.h"
 
-#include <base/bytes.h>
 #include <base/fd.h>
 #include <devices/vfio.h>
 #include <devices/vfio/function.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/pci_regs.h>
 #include <unistd.h>
 
-#define ECAM      0xe0000000ull
-#define MEM32     0xc0000000ull
-#define MEM64     0x100000000000ull
-#define IO        0x1000ull
 #define AT        (ECAM + (PCI_DEVFN(2, 0) << 12))
-#define BAR(i)    (PCI_BASE_ADDRESS_0 + 4 * (i))
 #define ON        (PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER)
 #define MEM64_BAR 0xcu
 #define MSIX_OFF  0
 #define MSIX_ON   PCI_MSIX_FLAGS_ENABLE
 #define MSIX_ALL  (PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL)
 
-static struct bus mmio, pio;
-static struct pci_root root;
 static struct memory memory;
 static struct irq_router irq;
 static struct loop loop;
@@ -41,22 +33,10 @@ static int rom_fd = -1;
 
 static void board(void)
 {
-	struct pci_root_config config = {
-		.mmio = &mmio,
-		.pio = &pio,
-		.ecam = { ECAM, MIB(1) },
-		.mem32 = { MEM32, MIB(256) },
-		.mem64 = { MEM64, TIB(1) },
-		.io = { IO, KIB(4) },
-		.intx_gsi = 16,
-		.intx_n = 4,
-	};
 	struct range ram = { 0, MIB(2) };
 
-	memset(&mmio, 0, sizeof(mmio));
-	memset(&pio, 0, sizeof(pio));
-	if (pci_root_init(&root, &config) || memory_init(&memory, -1, &ram, 1) ||
-	    irq_router_init(&irq, -1, 24) || loop_init(&loop))
+	board_init();
+	if (memory_init(&memory, -1, &ram, 1) || irq_router_init(&irq, -1, 24) || loop_init(&loop))
 		abort();
 	page = (unsigned)sysconf(_SC_PAGESIZE);
 	siblings = with_rom = with_p2p = false;
@@ -122,22 +102,6 @@ static void stop(void)
 			CHECK(!fake.irqs[i_].on || fake.gone);                      \
 		stop();                                                             \
 	} while (0)
-
-static uint64_t get(uint64_t address, unsigned len)
-{
-	uint8_t data[8] = { 0 };
-
-	bus_access(&mmio, address, data, len, false);
-	return load_le(data, len);
-}
-
-static void set(uint64_t address, unsigned len, uint64_t value)
-{
-	uint8_t data[8];
-
-	store_le(data, len, value);
-	bus_access(&mmio, address, data, len, true);
-}
 
 static uint64_t bar_at(unsigned index)
 {
