@@ -4,8 +4,9 @@
  *
  * A BAR decodes when the command register (§6.2.2) enables its space, the function is awake, and
  * its whole span lies inside one of the bridge's windows and touches neither ECAM nor a BAR that
- * decodes already. Otherwise it is left out with a rate-limited line, and tried again whenever any
- * BAR of any function changes: a guest that moves two BARs across each other gets there.
+ * decodes already. Otherwise it is left out with a line, one for each place, rate-limited, and tried
+ * again whenever any BAR of any function changes: a guest that moves two BARs across each other gets
+ * there.
  *
  * Decode going off. Guests turn it off and on around sizing (PCI 3.0 §6.2.5.1 tells them to), and
  * taking a passed BAR out of KVM and back costs two calls per slot, more for large ones. So for
@@ -122,9 +123,21 @@ static bool make_room(struct pci_root *root, bool io, struct range span)
 	return true;
 }
 
-static void map(struct pci_function *fn, unsigned index)
+/* Left out: tell once for each address. 0 is where a BAR is that the guest has not placed: no news. */
+static void misplaced(struct pci_function *fn, unsigned index, uint64_t address, const char *why,
+		      const char *more)
 {
 	static struct ratelimit rl;
+	struct pci_bar *bar = &fn->bars[index];
+
+	if (address && bar->misplaced != address)
+		log_guest(&rl, "%s: BAR %u at %#" PRIx64 " %s%s", fn->name, index, address, why,
+			  more);
+	bar->misplaced = address;
+}
+
+static void map(struct pci_function *fn, unsigned index)
+{
 	const struct pci_root_config *config = &fn->root->config;
 	struct pci_bar *bar = &fn->bars[index];
 	uint64_t address = bar_register(fn, index), where = address;
@@ -133,29 +146,26 @@ static void map(struct pci_function *fn, unsigned index)
 	int r;
 
 	if (!in_windows(config, bar, address)) {
-		/* Address 0 is a BAR that the guest has not placed: no news. */
-		if (address)
-			log_guest(&rl, "%s: BAR %u at %#" PRIx64 " is outside the bridge's windows",
-				  fn->name, index, address);
+		misplaced(fn, index, address, "is outside the bridge's windows", "");
 		return;
 	}
 	if (!make_room(fn->root, io, (struct range){ address, bar->size })) {
-		log_guest(&rl, "%s: BAR %u at %#" PRIx64 " overlaps another BAR", fn->name, index,
-			  address);
+		misplaced(fn, index, address, "overlaps another BAR", "");
 		return;
 	}
 	if (io && !config->pio)
 		where = config->io_mmio + (address - config->io.base);
 	r = fn->ops && fn->ops->bar_map ? fn->ops->bar_map(fn, index, where) : 0;
 	if (r) {
-		log_guest(&rl, "%s: BAR %u cannot decode at %#" PRIx64 ": %s", fn->name, index,
-			  address, *error_message() ? error_message() : "the place is taken");
+		misplaced(fn, index, address, "cannot decode: ",
+			  *error_message() ? error_message() : "the place is taken");
 		if (!recorded)
 			error_clear();
 		return;
 	}
 	bar->address = address;
 	bar->mapped = true;
+	bar->misplaced = 0;
 }
 
 void bar_map_waiting(struct pci_root *root)

@@ -49,6 +49,7 @@ struct pci_bar {
 	uint64_t size;    /* power of two; memory at least 16, I/O at least 4 */
 	uint64_t address; /* where it decodes while `mapped` */
 	bool mapped;
+	uint64_t misplaced; /* of which address it was said that it cannot decode there; 0: none */
 };
 
 struct pci_function {

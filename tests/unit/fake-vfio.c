@@ -288,6 +288,7 @@ int vfio_region_mmap(const struct vfio_device *dev, uint64_t at, uint64_t size, 
 		return wrong(-ENOMEM, "mmap of BAR %u", index);
 	fake.mmaps++;
 	fake.mmap_align = align;
+	fake.mmap_at = at;
 	*ret_hva = hva;
 	return 0;
 }

@@ -58,7 +58,7 @@ struct fake_vfio {
 	unsigned n_ioas;
 	int hot_error; /* what a hot reset answers */
 	unsigned config_reads, config_writes;
-	uint64_t mmap_align; /* of the last one */
+	uint64_t mmap_align, mmap_at; /* of the last one */
 	unsigned wrongs;
 	char why[128];
 };

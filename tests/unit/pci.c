@@ -7,6 +7,8 @@
 #include "board.h"
 
 #include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static struct pci_function a, b;
 
@@ -407,6 +409,55 @@ static void intx_swizzle(void)
 	pci_root_deinit(&root);
 }
 
+/* Lines on stderr since the last call; -1: it is not being kept. */
+static int lines(int keep)
+{
+	static int at;
+	char text[4096];
+	ssize_t n = pread(keep, text, sizeof(text), at);
+	int count = 0;
+
+	for (ssize_t i = 0; i < n; i++)
+		count += text[i] == '\n';
+	at += n > 0 ? (int)n : 0;
+	return n < 0 ? -1 : count;
+}
+
+/* A BAR in a wrong place is told once, however often decode is worked out anew meanwhile. */
+static void misplaced_is_told_once(void)
+{
+	int saved = dup(STDERR_FILENO), keep = memfd_create("stderr", 0), told[4];
+	bool mapped;
+
+	setup();
+	pci_function_bar(&a, 0, PCI_BAR_MEM32, false, KIB(4));
+	pci_function_bar(&b, 0, PCI_BAR_MEM32, false, KIB(4));
+	add(&a, PCI_DEVFN(3, 0));
+	add(&b, PCI_DEVFN(4, 0));
+	dup2(keep, STDERR_FILENO);
+	ecam_set(A + BAR(0), 4, 0x10000);
+	for (unsigned i = 0; i < 4; i++) { /* as other functions' BARs are sized */
+		ecam_set(A + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+		ecam_set(B + PCI_COMMAND, 2, i & 1 ? PCI_COMMAND_MEMORY : 0);
+	}
+	told[0] = lines(keep);
+	ecam_set(A + BAR(0), 4, 0x20000); /* another place */
+	told[1] = lines(keep);
+	ecam_set(A + BAR(0), 4, MEM32);
+	told[2] = lines(keep);
+	mapped = a.bars[0].mapped;
+	ecam_set(A + BAR(0), 4, 0x20000); /* there again, after it was well */
+	told[3] = lines(keep);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(keep);
+	CHECK(mapped);
+	CHECK_EQ(told[0], 1);
+	CHECK_EQ(told[1], 1);
+	CHECK_EQ(told[2], 0);
+	CHECK_EQ(told[3], 1);
+}
+
 /* Nothing that a guest can write reaches outside config[] or leaves two BARs in one place. */
 static void random_guest(void)
 {
@@ -468,12 +519,20 @@ static void random_guest(void)
 }
 
 static const struct test tests[] = {
-	TEST(ecam_sizes),    TEST(writes_that_span_fields),
-	TEST(w1c_bits),      TEST(cf8_cfc),
-	TEST(bar_sizing),    TEST(bar_decode),
-	TEST(bar_obstacles), TEST(lazy_toggles),
-	TEST(rom_bar),       TEST(io_in_memory),
-	TEST(assignment),    TEST(addresses_taken),
-	TEST(intx_swizzle),  TEST(random_guest),
+	TEST(misplaced_is_told_once), /* first: lines are rate-limited */
+	TEST(ecam_sizes),
+	TEST(writes_that_span_fields),
+	TEST(w1c_bits),
+	TEST(cf8_cfc),
+	TEST(bar_sizing),
+	TEST(bar_decode),
+	TEST(bar_obstacles),
+	TEST(lazy_toggles),
+	TEST(rom_bar),
+	TEST(io_in_memory),
+	TEST(assignment),
+	TEST(addresses_taken),
+	TEST(intx_swizzle),
+	TEST(random_guest),
 };
 TEST_MAIN(tests)

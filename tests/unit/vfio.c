@@ -384,6 +384,7 @@ static void bars(void)
 	CHECK_EQ(get(AT + BAR(3), 4), 0xffffffe1);
 	CHECK_EQ(get(AT + BAR(4), 8), 0);
 	CHECK_EQ(fake.mmap_align, GIB(1)); /* of the large one, which was mapped last */
+	CHECK_EQ(fake.mmap_at % GIB(1), 0);
 	CHECK_EQ(pci_root_assign(&root), 0);
 	set(AT + PCI_COMMAND, 2, ON);
 	CHECK_EQ(slot_bytes(0), KIB(128));
@@ -534,6 +535,9 @@ static void sparse_mmap(void)
 	set(AT + PCI_COMMAND, 2, ON);
 	CHECK_EQ(slot_bytes(0), page * 5);
 	CHECK_EQ(fake.mmaps, 2);
+	/* A part lies in its BAR's size as it does in the BAR (unit test `region`). */
+	CHECK_EQ(fake.mmap_align, page * 16);
+	CHECK_EQ(fake.mmap_at % (page * 16), page * 8);
 	for (unsigned i = 0; i < 16; i++)
 		CHECK_EQ(trapped(bar_at(0) + i * page), !((i >= 1 && i < 4) || i == 8 || i == 9));
 	STOP();
