@@ -11,6 +11,7 @@
 struct bdf {
 	uint16_t domain;
 	uint8_t bus, device, function;
+	uint8_t zero; /* no padding: equal ones are equal byte by byte */
 };
 
 /* "0000:00:02.0" or "00:02.0". False when malformed or out of range. */
@@ -46,6 +47,12 @@ int sysfs_functions(struct host_function **ret, unsigned *ret_n) _must_check_;
 
 /* Members of an IOMMU group in ascending order, malloc'ed. */
 int sysfs_group(int group, struct bdf **ret, unsigned *ret_n) _must_check_;
+
+/*
+ * What a reset of its bus or slot would hit beside it: all functions below the bridge that it is
+ * below, in ascending order, malloc'ed. -ENODEV (not recorded) on a root bus: that is never reset.
+ */
+int sysfs_below_bridge(struct bdf bdf, struct bdf **ret, unsigned *ret_n) _must_check_;
 
 /*
  * Open /dev/vfio/devices/NAME and check that it is the character device sysfs named

@@ -96,6 +96,20 @@ static inline void put_function(const char *bdf, const char *driver, int group, 
 	}
 }
 
+/* Before its files: the function is below that bridge, and not on a root bus. */
+static inline void put_below(const char *bridge, const char *bdf)
+{
+	char *path = path_of("sys/devices/pci0000:00/%s/%s/.keep", bridge, bdf);
+	char target[128];
+
+	make_parents(path);
+	snprintf(target, sizeof(target), "../../../devices/pci0000:00/%s/%s", bridge, bdf);
+	path = path_of("sys/bus/pci/devices/%s", bdf);
+	make_parents(path);
+	if (symlink(target, path))
+		abort();
+}
+
 static inline int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
 	return remove(path);

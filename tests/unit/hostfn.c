@@ -87,7 +87,91 @@ static void kernel_without_cdev(void)
 	CHECK(!*error_message());
 }
 
+#define BRIDGE "0000:00:1c.0"
+
+static struct hostfn_reset reset;
+static struct host_function subject;
+
+/* A function with these methods, below a bridge or not, with others there. */
+static void reset_of(const char *methods, bool below, const char *others, const char *driver)
+{
+	char text[64], *rest = text, *word;
+	struct bdf bdf;
+
+	hostfn_reset_free(&reset);
+	clear_tree();
+	sysfs_set_root(tree);
+	if (below)
+		put_below(BRIDGE, BDF);
+	put_function(BDF, "vfio-pci", 7, 0);
+	put_text(BDF, "reset_method", methods);
+	snprintf(text, sizeof(text), "%s", others);
+	while ((word = strsep(&rest, " ")) && *word) {
+		put_below(BRIDGE, word);
+		put_function(word, driver, 7, !strcmp(driver, "pcieport"));
+	}
+	if (!bdf_parse(BDF, &bdf) || sysfs_function(bdf, &subject))
+		abort();
+	hostfn_reset(&subject, &reset);
+}
+
+#define CHECK_IS(text, want) CHECK(!strcmp(text, want))
+
+static void ways_to_reset(void)
+{
+	static const struct {
+		const char *methods;
+		bool below;
+		const char *others, *driver, *how, *words;
+	} cases[] = {
+		/* Its own, unless that takes the power only. */
+		{ "flr bus pm\n", true, "", "", "flr", "flr" },
+		{ "af_flr pm\n", false, "", "", "af_flr", "af_flr" },
+		{ "device_specific bus\n", true, "", "", "device_specific", "device_specific" },
+		{ "flr pm\n", true, "0000:01:00.1", "e1000", "flr", "flr" },
+		{ "pm\n", false, "", "", "pm", "pm" },
+		{ "pm bus\n", true, "", "", "bus", "bus" },
+		/* That of the bus, with all that is there. */
+		{ "", true, "0000:01:00.1", "vfio-pci", "bus", "bus, together with 0000:01:00.1" },
+		{ "bus\n", true, "0000:01:00.1 0000:01:00.2", "vfio-pci", "bus",
+		  "bus, together with 0000:01:00.1 0000:01:00.2" },
+		{ "pm\n", true, "0000:01:00.1", "vfio-pci", "bus",
+		  "bus, together with 0000:01:00.1; else pm" },
+		{ "bus\n", true, "0000:01:00.1", "e1000", "bus",
+		  "bus, together with 0000:01:00.1, of which vfio-pci does not have 0000:01:00.1" },
+		/* Not when a bridge is among them, nor on a root bus. */
+		{ "", true, "0000:01:00.1", "pcieport", "", "none: pass it with reset=none" },
+		{ "pm\n", true, "0000:01:00.1", "pcieport", "pm", "pm" },
+		{ "", false, "", "", "", "none: pass it with reset=none" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		reset_of(cases[i].methods, cases[i].below, cases[i].others, cases[i].driver);
+		CHECK_IS(reset.how, cases[i].how);
+		CHECK_IS(reset.words, cases[i].words);
+	}
+	CHECK(!*error_message());
+}
+
+static void reset_that_mends(void)
+{
+	reset_of("", true, "0000:01:00.1", "e1000");
+	CHECK_EQ(reset.n_with, 1);
+	CHECK_IS(reset.mend, "thru bind 0000:01:00.1");
+	/* The rest is in order, but for what unit tests have no node of. */
+	CHECK_EQ(hostfn_takes(&subject, &reset, why, sizeof(why)), -EBUSY);
+	reset_of("pm\n", true, "0000:01:00.1", "e1000");
+	CHECK_IS(reset.otherwise, "pm");
+	reset_of("", false, "", "");
+	CHECK_IS(reset.mend, "choose another device, or: --vfio " BDF ",reset=none");
+	CHECK_EQ(hostfn_takes(&subject, &reset, why, sizeof(why)), -ENODEV);
+	CHECK_WHY("CONFIG_VFIO_DEVICE_CDEV"); /* first things first */
+	hostfn_reset_free(&reset);
+}
+
 static const struct test tests[] = {
+	TEST(ways_to_reset),
+	TEST(reset_that_mends),
 	TEST(bound_to_its_driver),
 	TEST(bound_to_nothing),
 	TEST(no_iommu),

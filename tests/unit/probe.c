@@ -140,7 +140,8 @@ static void a_function(void)
 	CHECK_ROW("reserved", PROBE_OK, "msi;0x1 0x2 direct");
 	CHECK_ROW("driver", PROBE_BAD, "none");
 	CHECK(!strcmp(row("driver")->mend, "thru bind 0000:01:00.0"));
-	CHECK_ROW("reset", PROBE_BAD, "no way");
+	CHECK_ROW("reset", PROBE_BAD, "none: pass it with reset=none");
+	CHECK(strstr(row("reset")->mend, "--vfio 0000:01:00.0,reset=none"));
 	CHECK_ROW("ready", PROBE_BAD, "it is not bound to vfio-pci");
 	put(FN "/reset_method", "flr bus\n");
 	link_to("../../drivers/vfio-pci", FN "/driver");
@@ -148,7 +149,7 @@ static void a_function(void)
 	p.n = 0;
 	probe_function_files(&p, &fn);
 	CHECK_ROW("driver", PROBE_OK, "vfio-pci");
-	CHECK_ROW("reset", PROBE_OK, "flr bus");
+	CHECK_ROW("reset", PROBE_OK, "flr");
 	CHECK_ROW("ready", PROBE_BAD, "character device");
 	fn.class = 0x060000;
 	p.n = 0;

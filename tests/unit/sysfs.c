@@ -140,6 +140,31 @@ static void function_of_a_cdev(void)
 	CHECK(!sysfs_cdev_function(1, 3, &bdf));
 }
 
+static void below_a_bridge(void)
+{
+	struct bdf bdf = { .bus = 1 }, *list = NULL;
+	unsigned n = 9;
+
+	clear_tree();
+	put_function("0000:01:00.0", "", 1, 0);
+	CHECK_EQ(sysfs_below_bridge(bdf, &list, &n), -ENODEV); /* a root bus */
+	clear_tree();
+	put_below("0000:00:1c.0", "0000:01:00.0");
+	put_function("0000:01:00.0", "", 1, 0);
+	CHECK_EQ(sysfs_below_bridge(bdf, &list, &n), 0);
+	CHECK_EQ(n, 0);
+	free(list);
+	put_below("0000:00:1c.0", "0000:01:00.1");
+	put_below("0000:00:1c.0/0000:01:00.1", "0000:02:00.0"); /* a bus below that */
+	put_below("0000:00:1d.0", "0000:03:00.0");
+	CHECK_EQ(sysfs_below_bridge(bdf, &list, &n), 0);
+	CHECK_EQ(n, 2);
+	CHECK_EQ(list[0].function, 1);
+	CHECK_EQ(list[1].bus, 2);
+	free(list);
+	CHECK_EQ(sysfs_below_bridge((struct bdf){ .bus = 9 }, &list, &n), -ENODEV);
+}
+
 /* PME is told by a file for everybody, or by configuration space for those who may read it all. */
 static void can_wake(void)
 {
@@ -303,6 +328,7 @@ static const struct test tests[] = {
 	TEST(bare_function),
 	TEST(functions_and_groups),
 	TEST(function_of_a_cdev),
+	TEST(below_a_bridge),
 	TEST(can_wake),
 	TEST(parameters),
 	TEST(host_is_safe),

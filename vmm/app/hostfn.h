@@ -14,6 +14,23 @@
  */
 int hostfn_ready(const struct host_function *fn, char *why, size_t size) _must_check_;
 
+/* How it would be reset (thru(1), RESETS), as far as sysfs tells before it is bound. */
+struct hostfn_reset {
+	char how[24];       /* as in reset_method: "flr", "bus", "pm", ...; "" when nothing does */
+	char otherwise[24]; /* what is left when the others are not to be had; "" */
+	struct bdf *with;   /* what a reset of the bus hits beside it; malloc'ed */
+	unsigned n_with;    /* of them */
+	char words[256];    /* the same for people */
+	char mend[96];      /* what makes it better; "" when nothing needs to be */
+};
+
+void hostfn_reset(const struct host_function *fn, struct hostfn_reset *ret);
+void hostfn_reset_free(struct hostfn_reset *reset);
+
+/* As hostfn_ready(), and it has a reset without which `thru run` would refuse it. */
+int hostfn_takes(const struct host_function *fn, const struct hostfn_reset *reset, char *why,
+		 size_t size) _must_check_;
+
 /* True for a driver of the VFIO family: vfio-pci and the vendor variants of it. */
 bool hostfn_driver_is_vfio(const char *driver);
 

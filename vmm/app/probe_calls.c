@@ -266,6 +266,7 @@ void probe_function_calls(struct probe *p, const struct host_function *fn)
 {
 	struct vfio_device dev = { .fd = -1 };
 	_cleanup_fd_ int iommufd = -1, cdev = -1;
+	struct vfio_device_info info;
 	int r;
 
 	bdf_format(fn->bdf, dev.name);
@@ -286,6 +287,10 @@ void probe_function_calls(struct probe *p, const struct host_function *fn)
 		add_error(p, "bind", dev.name);
 		return;
 	}
-	probe_add(p, "bind", PROBE_OK, "taken, and reset");
+	r = vfio_device_info(&dev, &info);
+	if (r)
+		error_clear();
+	probe_add(p, "bind", PROBE_OK, "taken, and %sreset",
+		  r || info.flags & VFIO_DEVICE_FLAGS_RESET ? "" : "not ");
 	probe_bound(p, &dev, iommufd);
 }

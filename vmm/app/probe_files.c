@@ -250,21 +250,24 @@ static void probe_group(struct probe *p, const struct host_function *fn)
 	probe_add(p, "reserved", PROBE_OK, "%.250s", *text ? text : "none");
 }
 
-static void probe_resets(struct probe *p, const struct host_function *fn)
+static void probe_resets(struct probe *p, const struct host_function *fn, bool *ret_none)
 {
-	char name[BDF_TEXT];
+	struct hostfn_reset reset;
 
-	bdf_format(fn->bdf, name);
-	probe_add(p, "reset", *fn->reset ? PROBE_OK : PROBE_BAD, "%s",
-		  *fn->reset ? fn->reset : "the kernel knows no way to reset it");
-	if (!*fn->reset)
-		probe_mend(p, "choose another device, or: --vfio %s,reset=none", name);
+	hostfn_reset(fn, &reset);
+	probe_add(p, "reset", *reset.mend && !*reset.otherwise ? PROBE_BAD : PROBE_OK, "%.250s",
+		  reset.words);
+	if (*reset.mend)
+		probe_mend(p, "%s", reset.mend);
+	*ret_none = !*reset.how;
+	hostfn_reset_free(&reset);
 }
 
 void probe_function_files(struct probe *p, const struct host_function *fn)
 {
 	char name[BDF_TEXT], text[64], why[HOSTFN_WHY];
 	unsigned width;
+	bool no_reset;
 
 	bdf_format(fn->bdf, name);
 	probe_add(p, "identity", PROBE_OK, "%04x:%04x class %06x", fn->vendor, fn->device,
@@ -293,7 +296,7 @@ void probe_function_files(struct probe *p, const struct host_function *fn)
 	}
 	probe_add(p, "cdev", *fn->cdev ? PROBE_OK : PROBE_UNKNOWN, "%s",
 		  *fn->cdev ? fn->cdev : "comes with the driver");
-	probe_resets(p, fn);
+	probe_resets(p, fn, &no_reset);
 	attribute(name, "power_state", text, sizeof(text));
 	if (*text)
 		probe_add(p, "power", PROBE_OK, "%.*s", (int)strcspn(text, "\n"), text);
@@ -305,5 +308,6 @@ void probe_function_files(struct probe *p, const struct host_function *fn)
 		probe_mend(p, "%s", strstr(why, "run: ") ? strstr(why, "run: ") + 5 : why);
 		return;
 	}
-	probe_add(p, "ready", PROBE_OK, "thru run --vfio %s takes it", name);
+	probe_add(p, "ready", PROBE_OK, "thru run --vfio %s%s takes it", name,
+		  no_reset ? ",reset=none" : "");
 }

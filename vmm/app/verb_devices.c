@@ -65,16 +65,20 @@ static const char *class_words(uint32_t class)
 	return "other";
 }
 
-static void print_row(const struct host_function *fn)
+static void print_row(const struct host_function *fn, const struct hostfn_reset *reset)
 {
 	char name[BDF_TEXT], group[16] = "-", why[HOSTFN_WHY];
+	const char *how = *reset->how ? reset->how : "none";
 
 	if (fn->group >= 0)
 		snprintf(group, sizeof(group), "%d", fn->group);
-	printf("%-12s  %04x:%04x  %-21s  %5s  %-14s  %-6s  %-12s  %s\n", bdf_format(fn->bdf, name),
+	printf("%-12s  %04x:%04x  %-21s  %5s  %-14s  %-6s  %-5s  %s\n", bdf_format(fn->bdf, name),
 	       fn->vendor, fn->device, class_words(fn->class), group,
 	       *fn->driver ? fn->driver : "-", *fn->cdev ? fn->cdev : "-",
-	       *fn->reset ? fn->reset : "-", hostfn_ready(fn, why, sizeof(why)) ? why : "ready");
+	       hostfn_is_bridge(fn) ? "-" : how,
+	       hostfn_takes(fn, reset, why, sizeof(why)) ? why : "ready");
+	if (!hostfn_is_bridge(fn) && (!*reset->how || reset->n_with))
+		printf("              reset: %s\n", reset->words);
 }
 
 /* The other members under the row: they go to a guest together or not at all. */
@@ -101,11 +105,15 @@ static void print_members(const struct host_function *fn)
 
 static void print_table(const struct host_function *functions, unsigned n)
 {
-	printf("%-12s  %-9s  %-21s  %5s  %-14s  %-6s  %-12s  %s\n", "FUNCTION", "ID", "CLASS",
+	printf("%-12s  %-9s  %-21s  %5s  %-14s  %-6s  %-5s  %s\n", "FUNCTION", "ID", "CLASS",
 	       "GROUP", "DRIVER", "CDEV", "RESET", "READY");
 	for (unsigned i = 0; i < n; i++) {
-		print_row(&functions[i]);
+		struct hostfn_reset reset;
+
+		hostfn_reset(&functions[i], &reset);
+		print_row(&functions[i], &reset);
 		print_members(&functions[i]);
+		hostfn_reset_free(&reset);
 	}
 }
 
@@ -154,10 +162,22 @@ static void print_reset_methods(const char *methods)
 	printf("],\n");
 }
 
-static void print_object(const struct host_function *fn)
+static void print_reset(const struct host_function *fn, const struct hostfn_reset *reset)
+{
+	char name[BDF_TEXT];
+
+	print_reset_methods(fn->reset);
+	print_key("reset", hostfn_is_bridge(fn) ? "" : *reset->how ? reset->how : "none");
+	printf("    \"reset_with\": [");
+	for (unsigned i = 0; i < reset->n_with; i++)
+		printf("%s\"%s\"", i ? ", " : "", bdf_format(reset->with[i], name));
+	printf("],\n");
+}
+
+static void print_object(const struct host_function *fn, const struct hostfn_reset *reset)
 {
 	char text[BDF_TEXT], why[HOSTFN_WHY];
-	bool ready = hostfn_ready(fn, why, sizeof(why)) == 0;
+	bool ready = hostfn_takes(fn, reset, why, sizeof(why)) == 0;
 
 	printf("  {\n");
 	print_key("bdf", bdf_format(fn->bdf, text));
@@ -168,7 +188,7 @@ static void print_object(const struct host_function *fn)
 	print_key("driver", fn->driver);
 	print_key("driver_override", fn->driver_override);
 	print_key("cdev", fn->cdev);
-	print_reset_methods(fn->reset);
+	print_reset(fn, reset);
 	printf("    \"bridge\": %s,\n    \"ready\": %s,\n    \"reason\": ",
 	       hostfn_is_bridge(fn) ? "true" : "false", ready ? "true" : "false");
 	if (ready)
@@ -182,8 +202,12 @@ static void print_json(const struct host_function *functions, unsigned n)
 {
 	printf("[");
 	for (unsigned i = 0; i < n; i++) {
+		struct hostfn_reset reset;
+
+		hostfn_reset(&functions[i], &reset);
 		printf(i ? ",\n" : "\n");
-		print_object(&functions[i]);
+		print_object(&functions[i], &reset);
+		hostfn_reset_free(&reset);
 	}
 	printf("%s]\n", n ? "\n" : "");
 }

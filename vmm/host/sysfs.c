@@ -194,33 +194,55 @@ int sysfs_function(struct bdf bdf, struct host_function *ret)
 	return 0;
 }
 
-/* The functions that a directory names, in no order; other entries are skipped. */
-static int list_bdfs(const char *path, struct bdf **ret, unsigned *ret_n)
+struct bdf_list {
+	struct bdf *bdfs;
+	unsigned n;
+};
+
+#define DEPTH_MAX 32 /* of buses below buses */
+
+/* Add the functions that a directory names, in no order, and with `depth` those below them. */
+static int list_add(struct bdf_list *list, const char *path, unsigned depth)
 {
-	struct bdf *list = NULL, *more, bdf;
+	char below[PATH_MAX];
 	struct dirent *entry;
-	unsigned n = 0;
+	struct bdf *more, bdf;
 	DIR *dir = opendir(path);
+	int r = 0;
 
 	if (!dir)
 		return -errno;
-	while ((entry = readdir(dir))) {
+	while (!r && (entry = readdir(dir))) {
 		if (!bdf_parse(entry->d_name, &bdf))
 			continue;
-		more = reallocarray(list, n + 1, sizeof(*list));
+		more = reallocarray(list->bdfs, list->n + 1, sizeof(bdf));
 		if (!more) {
-			free(list);
-			closedir(dir);
-			return -ENOMEM;
+			r = -ENOMEM;
+			break;
 		}
-		list = more;
-		list[n++] = bdf;
+		list->bdfs = more;
+		list->bdfs[list->n++] = bdf;
+		if (depth &&
+		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < PATH_MAX)
+			r = list_add(list, below, depth - 1);
 	}
 	closedir(dir);
-	if (n)
-		qsort(list, n, sizeof(*list), bdf_compare);
-	*ret = list;
-	*ret_n = n;
+	return r;
+}
+
+static int list_bdfs(const char *path, unsigned depth, struct bdf **ret, unsigned *ret_n)
+{
+	struct bdf_list list = { NULL, 0 };
+	int r = list_add(&list, path, depth);
+
+	if (r) {
+		free(list.bdfs);
+		return r;
+	}
+	if (list.n)
+		qsort(list.bdfs, list.n, sizeof(*list.bdfs), bdf_compare);
+	*ret = list.bdfs;
+	*ret_n = list.n;
 	return 0;
 }
 
@@ -233,7 +255,7 @@ int sysfs_functions(struct host_function **ret, unsigned *ret_n)
 	int r;
 
 	sysfs_path(path, "/sys/bus/pci/devices");
-	r = list_bdfs(path, &bdfs, &n_bdfs);
+	r = list_bdfs(path, 0, &bdfs, &n_bdfs);
 	if (r)
 		return fail(STATUS_HOST, -r, "%s: %s; is sysfs mounted, and has this machine PCI?",
 			    path, strerror(-r));
@@ -257,10 +279,33 @@ int sysfs_group(int group, struct bdf **ret, unsigned *ret_n)
 	int r;
 
 	sysfs_path(path, "/sys/kernel/iommu_groups/%d/devices", group);
-	r = list_bdfs(path, ret, ret_n);
+	r = list_bdfs(path, 0, ret, ret_n);
 	if (r)
 		return fail(STATUS_HOST, -r, "IOMMU group %d: %s", group, strerror(-r));
 	return 0;
+}
+
+int sysfs_below_bridge(struct bdf bdf, struct bdf **ret, unsigned *ret_n)
+{
+	char path[PATH_MAX], real[PATH_MAX], name[BDF_TEXT], *slash;
+	struct bdf bridge;
+	unsigned n = 0;
+	int r;
+
+	/* .../pci0000:00/0000:00:1c.0/0000:01:00.0: the function is below 0000:00:1c.0. */
+	sysfs_path(path, "/sys/bus/pci/devices/%s", bdf_format(bdf, name));
+	if (!realpath(path, real) || !(slash = strrchr(real, '/')))
+		return -ENODEV;
+	*slash = 0;
+	slash = strrchr(real, '/');
+	if (!slash || !bdf_parse(slash + 1, &bridge))
+		return -ENODEV;
+	r = list_bdfs(real, DEPTH_MAX, ret, ret_n);
+	for (unsigned i = 0; !r && i < *ret_n; i++)
+		if (bdf_compare(&(*ret)[i], &bdf))
+			(*ret)[n++] = (*ret)[i];
+	*ret_n = r ? 0 : n;
+	return r;
 }
 
 bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret)
