@@ -160,11 +160,16 @@ static int load_image(struct board *board, struct source *src, struct range *ret
 		return boot_no_room(src->image, kernel.size);
 	if (!src->packed && src->image->size > room)
 		return boot_no_room(src->image, src->image->size);
-	memcpy(to, header, BOOT_HEADER_SIZE);
-	r = source_read(src, to + BOOT_HEADER_SIZE, room - BOOT_HEADER_SIZE, &n);
+	if (src->packed) {
+		memcpy(to, header, BOOT_HEADER_SIZE);
+		r = source_read(src, to + BOOT_HEADER_SIZE, room - BOOT_HEADER_SIZE, &n);
+		n += BOOT_HEADER_SIZE;
+	} else {
+		n = src->image->size;
+		r = image_load(src->image, 0, n, &board->memory, kernel.base);
+	}
 	if (r)
 		return r;
-	n += BOOT_HEADER_SIZE;
 	if (n == room && src->packed)
 		return boot_no_room(src->image, room);
 	if (n < pe_length(to, n))

@@ -56,14 +56,18 @@ int image_read(const struct image *image, uint64_t offset, void *buf, uint64_t l
 int image_load(const struct image *image, uint64_t offset, uint64_t len, const struct memory *mem,
 	       gpa_t gpa)
 {
-	void *hva = memory_at(mem, gpa, len);
+	struct range file = { 0, image->size };
+	uint8_t *hva = memory_at(mem, gpa, len);
+	uint64_t done = 0;
 
 	if (!hva)
 		return fail(STATUS_IMAGE, ENOMEM,
 			    "%s: %#" PRIx64 " bytes at %#" PRIx64 " lie outside guest RAM; give "
 			    "more of it with --mem",
 			    image->path, len, gpa);
-	return image_read(image, offset, hva, len);
+	if (range_holds(file, offset, len))
+		done = memory_copy_file(mem, hva, image->fd, offset, len);
+	return image_read(image, offset + done, hva + done, len - done);
 }
 
 /* ELF e_machine (gABI chapter 4) of what people have at hand. */

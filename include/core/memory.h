@@ -24,6 +24,7 @@ struct memory {
 	int memfd;
 	uint8_t *hva;
 	uint64_t size;
+	bool populated; /* by a prefault: its pages are there, or on their way */
 	struct ram_region ram[MEMORY_RAM_MAX];
 	unsigned n_ram;
 	unsigned slot_limit; /* KVM_CAP_NR_MEMSLOTS, at most MEMORY_SLOT_MAX */
@@ -73,6 +74,15 @@ int memory_prefault_start(struct memory_prefault *prefault, struct memory *mem,
  * terminal sees how far it is. Harmless when it was not started.
  */
 int memory_prefault_finish(struct memory_prefault *prefault, bool abandon);
+
+/*
+ * Copy `len` bytes of a file to RAM at `hva` within the kernel, by pages: what is written whole need be
+ * neither cleared nor faulted in before. Returns how many bytes were copied; the caller reads the
+ * rest. That is all of it for a file that cannot be spliced (sendfile(2)), in huge pages, and where a
+ * prefault populates RAM, whose pages may be larger than those that this would put in between.
+ */
+uint64_t memory_copy_file(const struct memory *mem, void *hva, int fd, uint64_t offset,
+			  uint64_t len);
 
 /* The host address of [gpa, gpa + len) when all of it is RAM in one region, NULL otherwise. */
 void *memory_at(const struct memory *mem, gpa_t gpa, uint64_t len);

@@ -121,6 +121,38 @@ static void memory_is_sealed(void)
 	CHECK_EQ(mem.memfd, -1);
 }
 
+/* Every byte, and none beside them, wherever they begin; what cannot be spliced is left to the caller. */
+static void memory_copies_files(void)
+{
+	struct range ranges[] = { { 0, MIB(2) }, { GIB(4), MIB(2) } };
+	uint8_t bytes[20000];
+	struct memory mem;
+	int fd = memfd_create("file", 0), pipes[2];
+
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 256 + 1);
+	CHECK_EQ(write(fd, bytes, sizeof(bytes)), (ssize_t)sizeof(bytes));
+	CHECK_EQ(memory_init(&mem, -1, ranges, 2), 0);
+	for (unsigned at = 0; at < 2; at++) {
+		uint8_t *hva = memory_at(&mem, GIB(4) + 4096 - at, sizeof(bytes));
+
+		memset(mem.hva, 0xee, MIB(4));
+		CHECK_EQ(memory_copy_file(&mem, hva, fd, 5, 9000), 9000);
+		CHECK(!memcmp(hva, bytes + 5, 9000));
+		CHECK_EQ(hva[-1], 0xee);
+		CHECK_EQ(hva[9000], 0xee);
+	}
+	CHECK_EQ(memory_copy_file(&mem, mem.hva, fd, 19000, 5000), 1000);
+	CHECK_EQ(pipe(pipes), 0);
+	CHECK_EQ(memory_copy_file(&mem, mem.hva, pipes[0], 0, 100), 0);
+	mem.populated = true;
+	CHECK_EQ(memory_copy_file(&mem, mem.hva, fd, 0, 100), 0);
+	memory_deinit(&mem);
+	close(pipes[0]);
+	close(pipes[1]);
+	close(fd);
+}
+
 static void memory_slots_are_reused(void)
 {
 	struct range ranges[] = { { 0, MIB(2) } };
@@ -323,6 +355,7 @@ static const struct test tests[] = {
 	TEST(bus_is_bounded),
 	TEST(memory_finds_ram),
 	TEST(memory_is_sealed),
+	TEST(memory_copies_files),
 	TEST(memory_slots_are_reused),
 	TEST(irq_routes),
 	TEST(irq_routes_to_a_frame),

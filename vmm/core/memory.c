@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 /*
@@ -237,6 +238,22 @@ void *memory_at(const struct memory *mem, gpa_t gpa, uint64_t len)
 			return ram->hva + (gpa - ram->base);
 	}
 	return NULL;
+}
+
+uint64_t memory_copy_file(const struct memory *mem, void *hva, int fd, uint64_t offset,
+			  uint64_t len)
+{
+	off_t from = (off_t)offset, to = (uint8_t *)hva - mem->hva;
+	uint64_t done = 0;
+	ssize_t n = 1;
+
+	if (mem->populated || lseek(mem->memfd, to, SEEK_SET) < 0)
+		return 0;
+	while (done < len && n > 0) {
+		n = sendfile(mem->memfd, fd, &from, len - done);
+		done += n > 0 ? (uint64_t)n : 0;
+	}
+	return done;
 }
 
 int memory_slot_add(struct memory *mem, gpa_t gpa, uint64_t size, void *hva, unsigned flags,

@@ -66,6 +66,7 @@ int memory_prefault_start(struct memory_prefault *p, struct memory *mem, uint64_
 
 	memset(p, 0, sizeof(*p));
 	p->mem = mem;
+	mem->populated = true;
 	p->page = page ? page : (uint64_t)sysconf(_SC_PAGESIZE);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->idle, NULL);
