@@ -349,20 +349,13 @@ static void hugepages(void)
 }
 
 static const struct test tests[] = {
-	TEST(bus_routes),
-	TEST(bus_unclaimed_is_all_ones),
-	TEST(bus_refuses_overlap),
-	TEST(bus_is_bounded),
-	TEST(memory_finds_ram),
-	TEST(memory_is_sealed),
-	TEST(memory_copies_files),
-	TEST(memory_slots_are_reused),
-	TEST(irq_routes),
-	TEST(irq_routes_to_a_frame),
-	TEST(irq_gsis_run_out),
-	TEST(loop_dispatches),
-	TEST(heaviest_event_wins),
-	TEST(prefault),
+	TEST(bus_routes),          TEST(bus_unclaimed_is_all_ones),
+	TEST(bus_refuses_overlap), TEST(bus_is_bounded),
+	TEST(memory_finds_ram),    TEST(memory_is_sealed),
+	TEST(memory_copies_files), TEST(memory_slots_are_reused),
+	TEST(irq_routes),          TEST(irq_routes_to_a_frame),
+	TEST(irq_gsis_run_out),    TEST(loop_dispatches),
+	TEST(heaviest_event_wins), TEST(prefault),
 	TEST(hugepages),
 };
 TEST_MAIN(tests)
