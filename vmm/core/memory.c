@@ -21,7 +21,8 @@
 
 /*
  * What a middle-level entry of the host's page tables maps, a table being one page of entries of
- * eight bytes: 2, 32 or 512 MiB where pages have 4, 16 or 64 KiB.
+ * eight bytes: 2, 32 or 512 MiB where pages have 4, 16 or 64 KiB. The last only a pool of huge pages
+ * can give (MAX_PAGECACHE_ORDER in linux/pagemap.h).
  */
 static uint64_t large_page(void)
 {
