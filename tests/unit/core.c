@@ -308,6 +308,31 @@ static void heaviest_event_wins(void)
 	loop_deinit(&loop);
 }
 
+/* Its places may be known later than it is populated, and each is as large entries want it. */
+static void placed_while_populated(void)
+{
+	struct range ram[] = { { 0, MIB(64) }, { MIB(66), MIB(30) }, { GIB(4), MIB(3) } };
+	struct memory_prefault p = { 0 };
+	struct memory mem;
+
+	CHECK_EQ(memory_create(&mem, MIB(97), 0), 0);
+	CHECK(!memory_at(&mem, 0, 1));
+	CHECK_EQ(memory_prefault_start(&p, &mem, 0), 0);
+	CHECK_EQ(memory_place(&mem, -1, ram, ARRAY_SIZE(ram)), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(ram); i++) {
+		uint8_t *at = memory_at(&mem, ram[i].base, ram[i].size);
+
+		CHECK(at);
+		CHECK(is_aligned((uintptr_t)at - ram[i].base, MIB(2)));
+		CHECK(is_aligned(mem.ram[i].offset - ram[i].base, MIB(2)));
+		*at = (uint8_t)(i + 1);
+	}
+	CHECK_EQ(memory_prefault_finish(&p, false), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(ram); i++)
+		CHECK_EQ(*(uint8_t *)memory_at(&mem, ram[i].base, 1), i + 1);
+	memory_deinit(&mem);
+}
+
 static void prefault(void)
 {
 	struct range ram[] = { { 0, MIB(130) }, { GIB(4), MIB(2) } };
@@ -349,13 +374,21 @@ static void hugepages(void)
 }
 
 static const struct test tests[] = {
-	TEST(bus_routes),          TEST(bus_unclaimed_is_all_ones),
-	TEST(bus_refuses_overlap), TEST(bus_is_bounded),
-	TEST(memory_finds_ram),    TEST(memory_is_sealed),
-	TEST(memory_copies_files), TEST(memory_slots_are_reused),
-	TEST(irq_routes),          TEST(irq_routes_to_a_frame),
-	TEST(irq_gsis_run_out),    TEST(loop_dispatches),
-	TEST(heaviest_event_wins), TEST(prefault),
+	TEST(bus_routes),
+	TEST(bus_unclaimed_is_all_ones),
+	TEST(bus_refuses_overlap),
+	TEST(bus_is_bounded),
+	TEST(memory_finds_ram),
+	TEST(memory_is_sealed),
+	TEST(memory_copies_files),
+	TEST(memory_slots_are_reused),
+	TEST(irq_routes),
+	TEST(irq_routes_to_a_frame),
+	TEST(irq_gsis_run_out),
+	TEST(loop_dispatches),
+	TEST(heaviest_event_wins),
+	TEST(prefault),
+	TEST(placed_while_populated),
 	TEST(hugepages),
 };
 TEST_MAIN(tests)
