@@ -54,8 +54,12 @@ static int busy(const struct vfio_device *dev)
 			"vfio-pci has and makes virtual ones of, or the kernel is older than "
 			"6.18; leave vf-token out",
 			dev->name);
-	return fail(STATUS_HOST, EBUSY, "%s: is in use by another process; end it first",
-		    dev->name);
+	/* EINVAL too: __iommu_device_set_domain() for a device with memory of type `direct` (RMRR). */
+	return fail(
+		STATUS_HOST, EBUSY,
+		"%s: is in use by another process, which is to end first; or the host's firmware "
+		"uses it (`direct` in its group's reserved_regions), and no guest can have it",
+		dev->name);
 }
 
 static int bind_refused(const struct vfio_device *dev, int err)
