@@ -32,6 +32,8 @@ struct fixture {
 	struct board board;
 };
 
+static const struct reach *within; /* what devices reach; NULL: no device */
+
 static int fixture_init(struct fixture *f, unsigned cpus, uint64_t mem)
 {
 	int r;
@@ -47,7 +49,7 @@ static int fixture_init(struct fixture *f, unsigned cpus, uint64_t mem)
 		.arch = { .gic_version = 3, .its = true, .pmu = true },
 	};
 	f->board = (struct board){ .config = &f->config, .vm_fd = -1, .arch = &f->arch };
-	r = arch_layout(&f->config, 0, NULL, &f->board.layout);
+	r = arch_layout(&f->config, 0, within, &f->board.layout);
 	if (r)
 		return r;
 	return memory_init(&f->board.memory, -1, f->board.layout.ram, f->board.layout.n_ram);
@@ -128,6 +130,46 @@ static void layout_keeps_within_address_bits(void)
 	config.mem_size = UINT64_MAX - MIB(1) + 1;
 	CHECK(arch_layout(&config, 0, NULL, &l) < 0);
 	CHECK_ERROR("--mem");
+}
+
+/* 39 bits, less the doorbell's window, with a window at 1 GiB and one at its fourth quarter. */
+static const struct reach narrow = {
+	.spans = { { 0, 0x8000000 },
+		   { 0x8100000, GIB(1) - 0x8100000 },
+		   { GIB(1) + MIB(3), MIB(765) },
+		   { GIB(1) + MIB(769), GIB(511) - MIB(769) } },
+	.n = 4,
+};
+
+static void layout_within_reach(void)
+{
+	struct board_config config = { .cpus = 1, .mem_size = GIB(2) };
+	struct reach p2p = narrow;
+	struct layout l;
+
+	CHECK_EQ(arch_layout(&config, 0, &narrow, &l), 0);
+	CHECK_EQ(l.n_ram, 2);
+	CHECK_EQ(l.ram[0].base, GIB(1) + MIB(4));
+	CHECK_EQ(l.ram[0].size, MIB(764));
+	CHECK_EQ(l.ram[1].base, GIB(1) + MIB(770));
+	CHECK_EQ(l.ram[1].size, GIB(2) - MIB(764));
+	CHECK_EQ(l.pci.mem64.base, GIB(256));
+	CHECK_EQ(l.pci.mem64.size, GIB(256));
+	/* As wide as the processors allow, but for peer-to-peer. */
+	config.mem_size = GIB(300);
+	CHECK_EQ(arch_layout(&config, 0, &narrow, &l), 0);
+	CHECK_EQ(l.pci.mem64.base, TIB(1));
+	p2p.windows = true;
+	CHECK_EQ(arch_layout(&config, 0, &p2p, &l), 0);
+	CHECK_EQ(l.pci.mem64.base, GIB(384));
+	CHECK_EQ(l.pci.mem64.size, GIB(128));
+	config.mem_size = GIB(511);
+	CHECK_EQ(arch_layout(&config, 0, &narrow, &l), -ERANGE);
+	CHECK_ERROR("reaches addresses below 0x8000000000 only; give at most 523258M");
+	config.mem_size = GIB(1);
+	config.hugepage = GIB(1);
+	CHECK_EQ(arch_layout(&config, 0, &narrow, &l), 0);
+	CHECK_EQ(l.ram[0].base, GIB(2));
 }
 
 static void layout_limits_cpus(void)
@@ -462,6 +504,27 @@ static void boots_image(void)
 	fixture_deinit(&loaded);
 }
 
+/* The first piece of RAM is small: kernel, device tree and initrd go into the large one together. */
+static void boots_above_window(void)
+{
+	struct reach reach = { .spans = { { GIB(1), MIB(2) }, { GIB(1) + MIB(32), GIB(1) } },
+			       .n = 2 };
+	const struct boot_info *boot = &loaded.board.boot;
+	int r;
+
+	make_image();
+	within = &reach;
+	r = load(MIB(64), image, IMAGE_LEN, 5000);
+	within = NULL;
+	CHECK_EQ(r, 0);
+	CHECK_EQ(loaded.board.layout.n_ram, 2);
+	CHECK_EQ(boot->entry, GIB(1) + MIB(32) + 0x10000);
+	CHECK(image_is_at(boot->entry));
+	CHECK_EQ(boot->fdt, GIB(1) + MIB(36));
+	CHECK_EQ(boot->initrd.base, GIB(1) + MIB(38));
+	fixture_deinit(&loaded);
+}
+
 static void boots_old_image(void)
 {
 	make_image();
@@ -746,6 +809,7 @@ static const struct test tests[] = {
 	TEST(layouts_do_not_overlap),
 	TEST(layout_keeps_within_address_bits),
 	TEST(layout_limits_cpus),
+	TEST(layout_within_reach),
 	TEST(cpus_are_numbered_as_kvm_does),
 	TEST(tree_of_a_plain_board),
 	TEST(tree_of_pci),
@@ -754,6 +818,7 @@ static const struct test tests[] = {
 	TEST(tree_is_kept),
 	TEST(tree_lands_in_ram),
 	TEST(boots_image),
+	TEST(boots_above_window),
 	TEST(boots_old_image),
 	TEST(boots_gzip),
 	TEST(boots_zboot),
