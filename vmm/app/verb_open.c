@@ -163,17 +163,20 @@ static int serve(struct opened *o)
 	_cleanup_fd_ int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	mode_t mask = umask(0177);
+	bool bound;
 	int r = 0;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
-	    chown(path, o->user->pw_uid, o->user->pw_gid) || listen(listener, OPTIONS_VFIO_MAX))
+	bound = listener >= 0 && !bind(listener, (struct sockaddr *)&address, sizeof(address));
+	/* lchown: whoever may write to that folder may have put a link there meanwhile. */
+	if (!bound || lchown(path, o->user->pw_uid, o->user->pw_gid) ||
+	    listen(listener, OPTIONS_VFIO_MAX))
 		r = fail(STATUS_HOST, errno, "--socket %s: %s; choose a path that does not exist",
 			 path, strerror(errno));
 	umask(mask);
 	for (unsigned i = 0; !r && i < o->n; i++)
 		r = hand_over(o, i, listener);
-	if (r != -EADDRINUSE)
+	if (bound)
 		unlink(path);
 	return r;
 }
