@@ -27,26 +27,14 @@
 #define RAM_ENOUGH      GIB(1)
 #define FLAG_BIG_ENDIAN 1
 
-/* Bytes of a kernel, in order: those of a file, or what a stream in it unpacks to. */
-struct source {
-	const struct image *image;
-	struct unpack *packed; /* NULL: the file itself */
-	uint64_t offset;
-};
-
-static int source_read(struct source *src, void *buf, uint64_t len, size_t *ret_n)
+/* How a kernel begins: that of the file itself, or of what a stream in it unpacks to. */
+static int read_header(const struct image *image, struct unpack *packed,
+		       uint8_t header[BOOT_HEADER_SIZE], size_t *ret_n)
 {
-	int r;
-
-	if (src->packed)
-		return unpack_read(src->packed, buf, len, ret_n);
-	len = MIN(len, src->image->size - src->offset);
-	r = image_read(src->image, src->offset, buf, len);
-	if (r)
-		return r;
-	src->offset += len;
-	*ret_n = len;
-	return 0;
+	if (packed)
+		return unpack_read(packed, header, BOOT_HEADER_SIZE, ret_n);
+	*ret_n = MIN(image->size, (uint64_t)BOOT_HEADER_SIZE);
+	return image_read(image, 0, header, *ret_n);
 }
 
 int boot_no_room(const struct image *image, uint64_t size)
@@ -131,7 +119,8 @@ static int place(const struct board *board, const struct image *image, const uin
 	return 0;
 }
 
-static int load_image(struct board *board, struct source *src, struct range *ret)
+static int load_image(struct board *board, const struct image *image, struct unpack *packed,
+		      struct range *ret)
 {
 	uint8_t header[BOOT_HEADER_SIZE] = { 0 };
 	struct range kernel = { 0, 0 };
@@ -141,42 +130,41 @@ static int load_image(struct board *board, struct source *src, struct range *ret
 	uint8_t *to;
 	int r;
 
-	r = source_read(src, header, BOOT_HEADER_SIZE, &n);
+	r = read_header(image, packed, header, &n);
 	if (r)
 		return r;
 	if (n < BOOT_HEADER_SIZE || !boot_is_image(header))
-		return src->packed
-			       ? fail(STATUS_IMAGE, ENOEXEC,
-				      "%s: what is compressed in it is not an arm64 kernel; " BOOT_WANTED,
-				      src->image->path)
-			       : image_refuse(src->image, BOOT_WANTED);
-	r = place(board, src->image, header, &kernel);
+		return packed ? fail(STATUS_IMAGE, ENOEXEC,
+				     "%s: what is compressed in it is not an arm64 kernel; " BOOT_WANTED,
+				     image->path)
+			      : image_refuse(image, BOOT_WANTED);
+	r = place(board, image, header, &kernel);
 	if (r)
 		return r;
 	ram = region_of(&board->layout, kernel.base);
 	room = ram->base + ram->size - kernel.base;
 	to = memory_at(&board->memory, kernel.base, room);
 	if (!to)
-		return boot_no_room(src->image, kernel.size);
-	if (!src->packed && src->image->size > room)
-		return boot_no_room(src->image, src->image->size);
-	if (src->packed) {
+		return boot_no_room(image, kernel.size);
+	if (!packed && image->size > room)
+		return boot_no_room(image, image->size);
+	if (packed) {
 		memcpy(to, header, BOOT_HEADER_SIZE);
-		r = source_read(src, to + BOOT_HEADER_SIZE, room - BOOT_HEADER_SIZE, &n);
+		r = unpack_read(packed, to + BOOT_HEADER_SIZE, room - BOOT_HEADER_SIZE, &n);
 		n += BOOT_HEADER_SIZE;
 	} else {
-		n = src->image->size;
-		r = image_load(src->image, 0, n, &board->memory, kernel.base);
+		n = image->size;
+		r = image_load(image, 0, n, &board->memory, kernel.base);
 	}
 	if (r)
 		return r;
-	if (n == room && src->packed)
-		return boot_no_room(src->image, room);
+	if (n == room && packed)
+		return boot_no_room(image, room);
 	if (n < pe_length(to, n))
 		return fail(STATUS_IMAGE, ENODATA,
 			    "%s: is truncated: %zu bytes of a kernel of %" PRIu64
 			    "; build or fetch it again",
-			    src->image->path, n, pe_length(to, n));
+			    image->path, n, pe_length(to, n));
 	kernel.size = MAX(kernel.size, n);
 	board->boot.entry = kernel.base;
 	*ret = kernel;
@@ -187,13 +175,11 @@ static int load_packed(struct board *board, const struct image *image, struct ra
 		       enum unpack_kind kind, struct range *ret)
 {
 	_cleanup_(unpack_close) struct unpack *packed = NULL;
-	struct source src = { .image = image };
 	int r = unpack_open(image, part, kind, &packed);
 
 	if (r)
 		return r;
-	src.packed = packed;
-	return load_image(board, &src, ret);
+	return load_image(board, image, packed, ret);
 }
 
 static int refuse_zboot(const struct image *image, const uint8_t *header, struct range part)
@@ -230,7 +216,6 @@ static int load_kernel(struct board *board, struct range *ret)
 {
 	const struct board_config *config = board->config;
 	uint8_t header[BOOT_HEADER_SIZE] = { 0 };
-	struct source src = { 0 };
 	struct image image;
 	int r;
 
@@ -249,8 +234,7 @@ static int load_kernel(struct board *board, struct range *ret)
 		return load_zboot(board, &image, header, ret);
 	if (!memcmp(header, ELFMAG, SELFMAG))
 		return boot_elf(board, &image, ret);
-	src.image = &image;
-	return load_image(board, &src, ret);
+	return load_image(board, &image, NULL, ret);
 }
 
 static int load_initrd(struct board *board, gpa_t at)
