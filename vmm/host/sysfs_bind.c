@@ -18,16 +18,14 @@
 /* Write one word to a file that sysfs has; records nothing. */
 static _printf_(2, 3) int write_word(const char *word, const char *fmt, ...)
 {
-	char path[PATH_MAX];
 	_cleanup_fd_ int fd = -1;
 	va_list ap;
 
 	va_start(ap, fmt);
-	sysfs_make_path(path, fmt, ap);
+	fd = sysfs_open(O_WRONLY, fmt, ap);
 	va_end(ap);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* One write(2): each is a command of its own to sysfs. */
 	if (write(fd, word, strlen(word)) < 0)
 		return -errno;

@@ -7,6 +7,7 @@
 #include "sysfs_path.h"
 
 #include <base/fd.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@ void sysfs_set_root(const char *prefix)
 	root = prefix ? prefix : "";
 }
 
-void sysfs_make_path(char path[PATH_MAX], const char *fmt, va_list ap)
+static void make_path(char path[PATH_MAX], const char *fmt, va_list ap)
 {
 	size_t n = (size_t)snprintf(path, PATH_MAX, "%s", root);
 
@@ -32,7 +33,7 @@ void sysfs_path(char path[PATH_MAX], const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	sysfs_make_path(path, fmt, ap);
+	make_path(path, fmt, ap);
 	va_end(ap);
 }
 
@@ -61,18 +62,26 @@ bool sysfs_exists(const char *path)
 	return access(whole, F_OK) == 0;
 }
 
+int sysfs_open(int flags, const char *fmt, va_list ap)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	make_path(path, fmt, ap);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* The first line of a file; false when it cannot be read. */
 static _printf_(3, 4) bool read_line(char *text, size_t size, const char *fmt, ...)
 {
-	char path[PATH_MAX];
 	_cleanup_fd_ int fd = -1;
 	va_list ap;
 	ssize_t n;
 
 	va_start(ap, fmt);
-	sysfs_make_path(path, fmt, ap);
+	fd = sysfs_open(O_RDONLY, fmt, ap);
 	va_end(ap);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	n = read(fd, text, size - 1);

@@ -7,8 +7,10 @@
 #include <stdarg.h>
 
 /* A path below the root, cut when it is too long. */
-void sysfs_make_path(char path[PATH_MAX], const char *fmt, va_list ap);
 void sysfs_path(char path[PATH_MAX], const char *fmt, ...) _printf_(2, 3);
+
+/* The same, opened (open(2) flags; close-on-exec is added): a descriptor or -errno, nothing recorded. */
+int sysfs_open(int flags, const char *fmt, va_list ap) _printf_(2, 0);
 
 /* Where a link of a function points to: the last component, or "". */
 void sysfs_link(const char *bdf, const char *name, char *text, size_t size);
