@@ -157,7 +157,7 @@ int arch_fw_write(struct board *board) _must_check_;
 int arch_vcpu_boot(struct vcpu *vcpu) _must_check_;
 
 /*
- * An exit that is not MMIO, port I/O, INTR or HLT, which vmm/app/vcpu.c handles. On the vcpu's
+ * An exit that is not MMIO, port I/O, INTR or HLT, which vmm/machine/vcpu.c handles. On the vcpu's
  * thread with the lock held. Posts what ends the VM. Returns whether the vcpu may run on.
  */
 bool arch_vcpu_exit(struct vcpu *vcpu);

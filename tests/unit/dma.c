@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Guest memory for devices (vmm/app/dma.c) over a made-up iommufd: the order of its calls, what is
+ * Guest memory for devices (vmm/machine/dma.c) over a made-up iommufd: the order of its calls, what is
  * kept reachable, and what the user's limit on locked memory is compared with.
  */
 #include "test.h"
@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <vmm/app/dma.h>
+#include <vmm/machine/dma.h>
 
 static struct {
 	struct range reach[REACH_MAX], kept[64], mapped[16];

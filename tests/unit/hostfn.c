@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Ready for a guest, or the one reason why not with what mends it. */
-#include "vmm/app/hostfn.h"
+#include <hostfn/hostfn.h>
 
 #include <base/error.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command line: every value that it takes, and every refusal with the option's name in it. */
-#include "vmm/app/options.h"
+#include <cli/options.h>
 
-#include "vmm/app/hostsafe.h"
+#include <hostfn/hostsafe.h>
 
 #include <errno.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What `thru probe` makes of files, over a directory in the shape of sysfs and procfs. */
-#include "vmm/app/probe.h"
+#include <hostfn/probe.h>
 
 #include <errno.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Counters: lines of /proc/interrupts, and what is printed. */
-#include "vmm/app/stats.h"
+#include <watch/stats.h>
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 /* sysfs as a tree of files: what is read from it, and what it takes for a refusal. */
 #include <host/sysfs.h>
 
-#include "vmm/app/hostsafe.h"
+#include <hostfn/hostsafe.h>
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,9 +3,9 @@
  * Traces in words: names of registers, and files of which every byte may be anything. Traces written:
  * nothing of what was recorded is ever only in memory.
  */
-#include "vmm/app/trace.h"
+#include <watch/trace.h>
 
-#include "vmm/app/vcpu.h"
+#include <machine/vcpu.h>
 
 #include <base/bytes.h>
 #include <errno.h>

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line: options by one table, which the help is printed from, and every refusal as one
+ * line that names the option. Nothing is opened or asked of the host here.
+ */
+#pragma once
+
+#include <cli/device_option.h>
+
+#include <base/types.h>
+#include <host/sysfs.h>
+#include <stdio.h>
+
+#define OPTIONS_VFIO_MAX        32
+#define OPTIONS_CPUS_MAX        65535 /* a sanity bound: KVM and the board say what they allow */
+#define OPTIONS_MEM_DEFAULT     MIB(512)
+#define OPTIONS_CMDLINE_DEFAULT "console=ttyS0"
+
+enum serial_kind { SERIAL_STDIO, SERIAL_FILE, SERIAL_NONE };
+
+/* Strings are argv's own. */
+struct run_options {
+	const char *kernel;
+	const char *initrd;  /* NULL: none */
+	const char *cmdline; /* never NULL */
+	unsigned cpus;
+	uint64_t mem;      /* bytes, a multiple of 1 MiB */
+	uint64_t hugepage; /* bytes; 0: ordinary pages */
+	bool prealloc;     /* all of it before the guest starts */
+	struct device_option vfio[OPTIONS_VFIO_MAX];
+	unsigned n_vfio;
+	int iommufd;    /* given by --iommufd; -1: open /dev/iommu */
+	unsigned allow; /* HOSTSAFE_* that --allow named */
+	enum serial_kind serial;
+	const char *serial_path; /* SERIAL_FILE only */
+	bool restart;            /* --on-reboot restart */
+	bool explain;
+	bool stats;
+	const char *trace; /* NULL: none */
+};
+
+struct open_options {
+	struct device_option devices[OPTIONS_VFIO_MAX];
+	unsigned n;
+	const char *user;
+	const char *socket; /* NULL: run `command` */
+	char **command;     /* argv's own end, NULL at its end; NULL: none */
+	uint64_t memlock;   /* bytes; 0: as it is; UINT64_MAX: unlimited */
+	unsigned allow;     /* HOSTSAFE_* */
+	bool bind;          /* to vfio-pci, where they are not */
+	bool bound;         /* hand them over bound to the iommufd */
+};
+
+/* argv[0] is the verb. 0, or -EINVAL with the reason recorded (STATUS_USAGE). */
+int options_parse_run(int argc, char **argv, struct run_options *ret) _must_check_;
+
+/* `devices`: only --json. */
+int options_parse_devices(int argc, char **argv, bool *ret_json) _must_check_;
+
+/* `probe`: --json and any number of BDFs, each once. *ret has room for argc. */
+int options_parse_probe(int argc, char **argv, struct bdf *ret, unsigned *ret_n,
+			bool *ret_json) _must_check_;
+
+/* `trace`: one file. */
+int options_parse_trace(int argc, char **argv, const char **ret_path) _must_check_;
+
+/* `bind`, `unbind`: one BDF or more, each once. *ret has room for argc. */
+int options_parse_bdfs(int argc, char **argv, struct bdf *ret, unsigned *ret_n) _must_check_;
+
+/* `open`: options and functions, then -- and a command. */
+int options_parse_open(int argc, char **argv, struct open_options *ret) _must_check_;
+
+/* The candidate that `word` is likely a slip of the finger for, or NULL. NULL ends the list. */
+const char *options_nearest(const char *word, const char *const *candidates);
+
+/* The verbs that exist, NULL at the end; whether one is among them. */
+extern const char *const options_verbs[];
+bool help_known(const char *verb);
+
+/* Help of a verb, or of the program for NULL. */
+void help_print(const char *verb, FILE *out);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What `--explain` knows of each call: why a VMM makes it, where the kernel documents it, and how
+ * to read its argument. One row for each request that passes the door (tests/lint/explain). Rows are
+ * found by name and not by number: requests of one architecture are known on all.
+ *
+ * Sections of api.rst are named by the call, as their titles are. Arguments are ours: nothing here is
+ * chosen by a guest.
+ */
+#include "args.h"
+
+#include <string.h>
+
+#define VFIO    "Documentation/driver-api/vfio.rst"
+#define IOMMUFD "Documentation/userspace-api/iommufd.rst"
+#define UAPI    "include/uapi/linux/vfio.h"
+
+/* In the order in which a VM meets them. */
+static const struct explain_row rows[] = {
+	{ "/dev/kvm", "All of KVM hangs on this descriptor: without it there is no VM.",
+	  API ": General description", NULL, true },
+	{ "/dev/iommu",
+	  "iommufd: the I/O address space that devices see. One for the whole process; nothing is "
+	  "mapped in it yet.",
+	  IOMMUFD, NULL, true },
+	{ "open",
+	  "The device's own file. Until it is bound to an iommufd it answers nothing but the bind.",
+	  VFIO ": VFIO device cdev", NULL, true },
+	{ "KVM_GET_API_VERSION",
+	  "It has been 12 since 2007: anything else is not KVM as documented.",
+	  API ": KVM_GET_API_VERSION" },
+	{ "KVM_CHECK_EXTENSION", "What this KVM has, or how much of it; 0 is no.",
+	  API ": KVM_CHECK_EXTENSION", tell_check_extension },
+	{ "KVM_CREATE_VM",
+	  "A VM without memory and processors. Its descriptor is its life: when the last one "
+	  "closes, the VM is gone.",
+	  API ": KVM_CREATE_VM", tell_create_vm, true },
+	{ "KVM_ENABLE_CAP", "Behaviour that is off unless a VMM asks for it.",
+	  API ": KVM_ENABLE_CAP", tell_enable_cap },
+	{ "KVM_CREATE_DEVICE", "A device that the kernel emulates.", API ": KVM_CREATE_DEVICE",
+	  tell_create_device },
+	{ "KVM_SET_DEVICE_ATTR", "An attribute of a device that the kernel emulates.",
+	  API ": KVM_SET_DEVICE_ATTR", tell_device_attr },
+	{ "KVM_HAS_DEVICE_ATTR", "Whether a device has the attribute.", API ": KVM_HAS_DEVICE_ATTR",
+	  tell_device_attr },
+	{ "IOMMU_IOAS_ALLOC",
+	  "An I/O address space: the translation that every device of the guest goes through, one "
+	  "for all.",
+	  IOMMUFD ": IOMMUFD_OBJ_IOAS", tell_ioas_alloc },
+	{ "IOMMU_OPTION", "How iommufd accounts for pinned memory, and the like.", IOMMUFD,
+	  tell_option },
+	{ "VFIO_DEVICE_BIND_IOMMUFD",
+	  "Takes ownership: the host has no more business with the device and its DMA is blocked. "
+	  "The kernel resets the device here (an FLR takes 100 ms).",
+	  VFIO ": VFIO device cdev", tell_bind_iommufd },
+	{ "VFIO_DEVICE_ATTACH_IOMMUFD_PT",
+	  "The device's DMA now goes through this address space: what is not mapped in it is an "
+	  "abort. The IOAS is given; the id of the page table behind it comes back.",
+	  VFIO ": VFIO device cdev", tell_attach },
+	{ "VFIO_DEVICE_DETACH_IOMMUFD_PT", "The device's DMA is blocked again.",
+	  VFIO ": VFIO device cdev", NULL },
+	{ "VFIO_DEVICE_GET_IRQ_INFO",
+	  "How many interrupts of a kind the device has, and whether vectors can be added later.",
+	  UAPI ": VFIO_DEVICE_GET_IRQ_INFO", tell_irq_info },
+	{ "VFIO_DEVICE_SET_IRQS", "Which eventfd an interrupt of the device signals.",
+	  UAPI ": VFIO_DEVICE_SET_IRQS", tell_set_irqs },
+	{ "KVM_SET_USER_MEMORY_REGION",
+	  "Guest physical memory is memory of this process: RAM, and later the BARs of devices, "
+	  "which the guest then reaches without an exit.",
+	  API ": KVM_SET_USER_MEMORY_REGION", tell_set_memory },
+	{ "IOMMU_IOAS_IOVA_RANGES",
+	  "What all the attached devices can address. RAM must lie inside; holes are the IOMMU's "
+	  "reserved windows, such as that for MSI.",
+	  IOMMUFD, tell_iova_ranges },
+	{ "IOMMU_IOAS_ALLOW_IOVAS",
+	  "Pins that answer: an attachment that would take these addresses away is refused.",
+	  IOMMUFD, tell_allow_iovas },
+	{ "IOMMU_IOAS_MAP_FILE",
+	  "A device's DMA addresses are the guest's physical ones, so all of RAM is mapped there, "
+	  "from the memfd, and pinned: a device cannot wait for a page.",
+	  IOMMUFD, tell_ioas_map_file },
+	{ "IOMMU_IOAS_MAP",
+	  "As IOMMU_IOAS_MAP_FILE, by address: for kernels before 6.13, or memory that is no file.",
+	  IOMMUFD, tell_ioas_map },
+	{ "KVM_SET_IDENTITY_MAP_ADDR",
+	  "A page that Intel processors without unrestricted guest mode need; nobody else may use "
+	  "it.",
+	  API ": KVM_SET_IDENTITY_MAP_ADDR", tell_address },
+	{ "KVM_SET_TSS_ADDR", "Three pages, for the same reason.", API ": KVM_SET_TSS_ADDR",
+	  tell_by_value },
+	{ "KVM_CREATE_IRQCHIP",
+	  "The interrupt controllers (PIC, IOAPIC, a local APIC for each vcpu) in the kernel: "
+	  "without them no interrupt reaches the guest but through us.",
+	  API ": KVM_CREATE_IRQCHIP" },
+	{ "KVM_SET_GSI_ROUTING",
+	  "What each interrupt number (GSI) means: a pin of the irqchip, or a message. The table is "
+	  "always given whole.",
+	  API ": KVM_SET_GSI_ROUTING", tell_gsi_routing },
+	{ "KVM_IRQFD",
+	  "KVM listens to the eventfd that the device's interrupt signals, and injects without "
+	  "waking this process.",
+	  API ": KVM_IRQFD", tell_irqfd },
+	{ "KVM_IRQ_LINE", "The interrupt line of an emulated device, such as the serial port.",
+	  API ": KVM_IRQ_LINE", tell_irq_line, .often = true },
+	{ "VFIO_DEVICE_GET_INFO", "What kind of device it is, and whether it can be reset.",
+	  UAPI ": VFIO_DEVICE_GET_INFO", tell_device_info },
+	{ "VFIO_DEVICE_GET_REGION_INFO",
+	  "Where in the file a BAR or configuration space is, how large, and whether it may be "
+	  "mapped.",
+	  UAPI ": VFIO_DEVICE_GET_REGION_INFO", tell_region_info },
+	{ "VFIO_DEVICE_RESET",
+	  "The function's own reset: what one guest left in it, the next does not find.",
+	  UAPI ": VFIO_DEVICE_RESET" },
+	{ "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO",
+	  "Which functions a reset of the bus or slot would hit: all must be ours. ENODEV: neither "
+	  "has a reset.",
+	  UAPI ": VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", tell_hot_reset_info },
+	{ "VFIO_DEVICE_PCI_HOT_RESET",
+	  "A reset of the bus or slot, for functions that have no reset of their own. No group "
+	  "descriptors: with cdevs iommufd knows what is ours.",
+	  UAPI ": VFIO_DEVICE_PCI_HOT_RESET", tell_hot_reset },
+	{ "VFIO_DEVICE_FEATURE", "Asks for a feature of the device, or uses it.",
+	  UAPI ": VFIO_DEVICE_FEATURE", tell_feature },
+	{ "mmap",
+	  "The device's own pages in this process: as a memory slot they become the guest's. The "
+	  "MSI-X table is left out: it holds the host's messages.",
+	  UAPI ": VFIO_REGION_INFO_FLAG_MMAP" },
+	{ "pread", "A region that cannot be mapped, or may not be.", VFIO, NULL, .often = true },
+	{ "pwrite", "A region that cannot be mapped, or may not be.", VFIO, NULL, .often = true },
+	{ "KVM_GET_VCPU_MMAP_SIZE",
+	  "How large struct kvm_run is, in which KVM says why a vcpu left the guest.",
+	  API ": KVM_GET_VCPU_MMAP_SIZE" },
+	{ "KVM_CREATE_VCPU", "A processor; a thread of ours runs it.", API ": KVM_CREATE_VCPU",
+	  tell_vcpu_id, true },
+	{ "KVM_GET_SUPPORTED_CPUID", "What this processor and KVM can show a guest.",
+	  API ": KVM_GET_SUPPORTED_CPUID", tell_entries },
+	{ "KVM_SET_CPUID2",
+	  "What the guest's CPUID instruction answers: the host's, with our topology.",
+	  API ": KVM_SET_CPUID2", tell_entries },
+	{ "KVM_SET_MSRS",
+	  "Registers that firmware would have set: memory types, for one. The result is how many "
+	  "were taken.",
+	  API ": KVM_SET_MSRS", tell_msrs },
+	{ "KVM_GET_MSRS", "Registers that firmware would have set.", API ": KVM_GET_MSRS",
+	  tell_msrs },
+	{ "KVM_GET_SREGS", "Segments and control registers as reset leaves them.",
+	  API ": KVM_GET_SREGS", tell_sregs },
+	{ "KVM_SET_SREGS", "The mode in which the kernel's boot protocol wants to be entered.",
+	  API ": KVM_SET_SREGS", tell_sregs },
+	{ "KVM_GET_REGS", "Where the vcpu is: for a message about one that is stuck.",
+	  API ": KVM_GET_REGS", tell_regs },
+	{ "KVM_SET_REGS", "The kernel's entry point and its argument.", API ": KVM_SET_REGS",
+	  tell_regs },
+	{ "KVM_TRANSLATE", "Where a guest's address is: for a message about a vcpu that is stuck.",
+	  API ": KVM_TRANSLATE" },
+	{ "KVM_ARM_PREFERRED_TARGET", "The kind of processor that this host is.",
+	  API ": KVM_ARM_PREFERRED_TARGET" },
+	{ "KVM_ARM_VCPU_INIT", "A processor of that kind, with what it can do.",
+	  API ": KVM_ARM_VCPU_INIT", tell_vcpu_init },
+	{ "KVM_ARM_VCPU_FINALIZE", "Its vector registers are as they shall be.",
+	  API ": KVM_ARM_VCPU_FINALIZE" },
+	{ "KVM_SET_ONE_REG", "A register as the boot protocol wants it.", API ": KVM_SET_ONE_REG",
+	  tell_one_reg },
+	{ "KVM_GET_ONE_REG", "A register, for a message.", API ": KVM_GET_ONE_REG", tell_one_reg },
+	{ "IOMMU_HWPT_ALLOC", "A hardware page table with a property: asked for by thru probe.",
+	  IOMMUFD ": IOMMUFD_OBJ_HWPT_PAGING", tell_hwpt_alloc },
+	{ "IOMMU_HWPT_SET_DIRTY_TRACKING",
+	  "Whether the kernel knows the call: asked by thru probe.", IOMMUFD },
+	{ "IOMMU_GET_HW_INFO", "What the device's IOMMU can do.", IOMMUFD, tell_hw_info },
+	{ "IOMMU_IOAS_UNMAP",
+	  "No device reaches RAM any more and its pages are unpinned. The length is what was "
+	  "mapped.",
+	  IOMMUFD, tell_ioas_unmap },
+	{ "IOMMU_DESTROY", "The address space ends, once no device is attached.", IOMMUFD,
+	  tell_destroy },
+};
+
+const struct explain_row *explain_row(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+		if (!strcmp(rows[i].name, name))
+			return &rows[i];
+	return NULL;
+}

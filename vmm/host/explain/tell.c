@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The narrator of `--explain`: one line for a call (when, how long, which, on what, arguments,
+ * result), and below the first line with that reason, the reason and where the kernel documents it.
+ * What is called very often (accesses to a device's regions, emulated interrupt lines) is counted,
+ * and the sum told before the next call. KVM_RUN does not pass the door (vmm/machine/vcpu.c).
+ *
+ * A descriptor is named by what /proc/self/fd says it is: nothing has to be remembered, and what is
+ * told is what is there. Any thread; a lock orders the lines.
+ */
+#include "tell.h"
+
+#include <errno.h>
+#include <linux/vfio.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define INDENT "                          "
+
+bool explain_on;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int out = -1;
+static uint64_t start;
+static const char *phase;     /* not yet told */
+static const char *said[256]; /* reasons given already */
+static unsigned n_said;
+
+/* Where a device's regions are in its cdev, as VFIO_DEVICE_GET_REGION_INFO said. */
+static struct region {
+	int fd;
+	unsigned index;
+	struct range at;
+} regions[32 * VFIO_PCI_NUM_REGIONS];
+static unsigned n_regions;
+
+/* Counted since the last line. */
+static struct sum {
+	const char *name;
+	int fd;
+	int region; /* -1: none, or not known */
+	uint64_t n, failed;
+} sums[32];
+static unsigned n_sums;
+
+uint64_t explain_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+static void add(struct told *t, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(t->args + t->n, sizeof(t->args) - t->n, fmt, ap);
+
+	if (n > 0)
+		t->n = MIN(t->n + (size_t)n, sizeof(t->args) - 1);
+}
+
+void told_add(struct told *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(t, fmt, ap);
+	va_end(ap);
+}
+
+/* "/dev/vfio/devices/vfio0" is vfio0, "anon_inode:kvm-vm" kvm-vm, "/memfd:guest-ram (deleted)"... */
+static void fd_name(int fd, char *name, size_t size)
+{
+	char path[32], target[256], *from;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = fd < 0 ? -1 : readlink(path, target, sizeof(target) - 1);
+	if (n <= 0) {
+		snprintf(name, size, "fd %d", fd);
+		return;
+	}
+	target[n] = 0;
+	from = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
+	if (!strncmp(from, "anon_inode:", 11))
+		from += 11;
+	if (*from == '[')
+		from++;
+	from[strcspn(from, " ]")] = 0;
+	snprintf(name, size, "%.40s", from);
+}
+
+void told_fd(struct told *t, int fd)
+{
+	char name[64];
+
+	if (fd < 0) {
+		told_add(t, "none");
+		return;
+	}
+	fd_name(fd, name, sizeof(name));
+	told_add(t, "fd %d (%s)", fd, name);
+}
+
+static _printf_(1, 2) void say(const char *fmt, ...)
+{
+	/* A terminal in raw mode needs the carriage return. */
+	const char *end = isatty(out) ? "\r\n" : "\n";
+	char text[1600];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text) - 3, fmt, ap);
+	va_end(ap);
+	n = MIN(MAX(n, 0), (int)sizeof(text) - 4);
+	n += snprintf(text + n, sizeof(text) - (size_t)n, "%s", end);
+	if (write(out, text, (size_t)n) < 0)
+		return; /* nowhere left to say it */
+}
+
+/* "-- guest memory --" stands before the first call made for it. */
+static void say_phase(void)
+{
+	if (!phase)
+		return;
+	say("%s", "");
+	say("-- %s --", phase);
+	phase = NULL;
+}
+
+static void say_sums(void)
+{
+	for (unsigned i = 0; i < n_sums; i++) {
+		const struct sum *s = &sums[i];
+		char on[64], where[32] = "", bad[48] = "";
+
+		fd_name(s->fd, on, sizeof(on));
+		if (s->region >= VFIO_PCI_BAR0_REGION_INDEX &&
+		    s->region <= VFIO_PCI_BAR5_REGION_INDEX)
+			snprintf(where, sizeof(where), "BAR %d: ", s->region);
+		else if (s->region == VFIO_PCI_CONFIG_REGION_INDEX)
+			snprintf(where, sizeof(where), "configuration space: ");
+		else if (s->region == VFIO_PCI_ROM_REGION_INDEX)
+			snprintf(where, sizeof(where), "expansion ROM: ");
+		if (s->failed)
+			snprintf(bad, sizeof(bad), ", %llu of them failed",
+				 (unsigned long long)s->failed);
+		say("%25s %-30s %-10s %s%llu time%s%s", "", s->name, on, where,
+		    (unsigned long long)s->n, s->n == 1 ? "" : "s", bad);
+	}
+	n_sums = 0;
+}
+
+static bool first_time(const char *why)
+{
+	for (unsigned i = 0; i < n_said; i++)
+		if (said[i] == why)
+			return false;
+	if (n_said < ARRAY_SIZE(said))
+		said[n_said++] = why;
+	return true;
+}
+
+/* Break at spaces so that a page of 100 columns holds it. */
+static void say_wrapped(const char *text)
+{
+	while (*text) {
+		size_t n = strlen(text), room = 72;
+
+		if (n > room)
+			for (n = room; n > 1 && text[n] != ' '; n--)
+				;
+		say(INDENT "| %.*s", (int)n, text);
+		text += n + (text[n] == ' ');
+	}
+}
+
+static void say_why(const struct told *t)
+{
+	if (!t->why || !first_time(t->why))
+		return;
+	say_wrapped(t->why);
+	if (t->see)
+		say(INDENT "| %s", t->see);
+}
+
+static void say_call(const char *name, const struct told *t, int result, bool gives_fd,
+		     uint64_t began)
+{
+	uint64_t now = explain_now();
+	char answer[96];
+
+	if (result < 0)
+		snprintf(answer, sizeof(answer), "%s (%s)", strerrorname_np(-result) ?: "-1",
+			 strerror(-result));
+	else
+		snprintf(answer, sizeof(answer), gives_fd ? "fd %d" : "%d", result);
+	say_phase();
+	say_sums();
+	say("%11.3f ms %7llu us  %-30s %-10s %s%s= %s", (double)(began - start) / 1e6,
+	    (unsigned long long)((now - began + 500) / 1000), name, t->on, t->args, t->n ? " " : "",
+	    answer);
+	say_why(t);
+}
+
+static void count(const char *name, int fd, int region, int result)
+{
+	struct sum *s = NULL;
+
+	for (unsigned i = 0; i < n_sums && !s; i++)
+		if (sums[i].name == name && sums[i].fd == fd && sums[i].region == region)
+			s = &sums[i];
+	if (!s) {
+		say_phase();
+		if (n_sums == ARRAY_SIZE(sums))
+			say_sums();
+		s = &sums[n_sums++];
+		*s = (struct sum){ .name = name, .fd = fd, .region = region };
+	}
+	s->n++;
+	s->failed += result < 0;
+}
+
+static void learn_region(int fd, const struct vfio_region_info *info)
+{
+	unsigned i = 0;
+
+	while (i < n_regions && (regions[i].fd != fd || regions[i].index != info->index))
+		i++;
+	if (i == ARRAY_SIZE(regions))
+		return;
+	n_regions = MAX(n_regions, i + 1);
+	regions[i] = (struct region){ fd, info->index, { info->offset, info->size } };
+}
+
+void explain_ioctl(const char *name, int fd, const void *arg, int result, uint64_t began)
+{
+	const struct explain_row *row = explain_row(name);
+	struct told t = { .n = 0 };
+
+	pthread_mutex_lock(&lock);
+	if (!result && !strcmp(name, "VFIO_DEVICE_GET_REGION_INFO"))
+		learn_region(fd, arg);
+	if (row && row->often) {
+		count(row->name, fd, -1, result);
+	} else {
+		t.why = row ? row->why : NULL;
+		t.see = row ? row->see : NULL;
+		fd_name(fd, t.on, sizeof(t.on));
+		if (row && row->decode)
+			row->decode(&t, arg, result);
+		say_call(name, &t, result, row && row->gives_fd, began);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+void explain_call(const char *name, int fd, int result, uint64_t began, const char *fmt, ...)
+{
+	const struct explain_row *row;
+	struct told t = { .n = 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(&t, fmt, ap);
+	va_end(ap);
+	/* Some files have a row of their own. */
+	row = explain_row(t.args) ?: explain_row(name);
+	t.why = row ? row->why : NULL;
+	t.see = row ? row->see : NULL;
+	fd_name(fd, t.on, sizeof(t.on));
+	pthread_mutex_lock(&lock);
+	say_call(name, &t, result, row && row->gives_fd, began);
+	pthread_mutex_unlock(&lock);
+}
+
+void explain_access(int fd, uint64_t at, bool is_write, int result)
+{
+	int region = -1;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < n_regions && region < 0; i++)
+		if (regions[i].fd == fd && range_holds(regions[i].at, at, 1))
+			region = (int)regions[i].index;
+	count(is_write ? "pwrite" : "pread", fd, region, result);
+	pthread_mutex_unlock(&lock);
+}
+
+void explain_phase(const char *what)
+{
+	if (!explain_on)
+		return;
+	pthread_mutex_lock(&lock);
+	say_sums();
+	phase = what;
+	pthread_mutex_unlock(&lock);
+}
+
+void explain_start(int fd)
+{
+	out = fd;
+	start = explain_now();
+	phase = NULL;
+	n_said = n_regions = n_sums = 0;
+	explain_on = true;
+	say("thru: every KVM, VFIO and iommufd call, in order: when since the start, how long it took, "
+	    "the");
+	say("call, what it was made on, its arguments = its result. Below the first of a kind: why, "
+	    "and the");
+	say("kernel's document. KVM_RUN, which runs the guest, is not told; an eventfd is told where "
+	    "it is used.");
+}
+
+void explain_stop(void)
+{
+	if (!explain_on)
+		return;
+	pthread_mutex_lock(&lock);
+	say_sums();
+	explain_on = false;
+	pthread_mutex_unlock(&lock);
+}

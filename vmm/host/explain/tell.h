@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between the narrator (tell.c) and what it knows of each call (calls.c).
+ */
+#pragma once
+
+#include <host/explain.h>
+
+/* A call being put into words. */
+struct told {
+	char args[1024]; /* "slot 0, guest 0x0-0x9ffff, ..." */
+	size_t n;
+	char on[64];           /* what the call is made on: "kvm-vm" */
+	const char *why, *see; /* the row's; a decoder that knows better changes them */
+};
+
+void told_add(struct told *t, const char *fmt, ...) _printf_(2, 3);
+
+/* A name for what the descriptor is: "kvm-vm", "vfio0", "eventfd". */
+void told_fd(struct told *t, int fd);
+
+struct explain_row {
+	const char *name;
+	const char *why;
+	const char *see; /* document: section, or uapi header */
+	/* `result` is negative when the call failed: what it would have answered is not there. */
+	void (*decode)(struct told *t, const void *arg, int result);
+	bool gives_fd; /* the result is a descriptor */
+	bool often;    /* while the guest runs: told in sums */
+};
+
+/* NULL: not known. */
+const struct explain_row *explain_row(const char *name);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One VM, assembled in the order that the kernel wants (ARCHITECTURE.md, "the life of a VM") and
+ * taken down backwards. Main thread only.
+ */
+#include <machine/machine.h>
+
+#include <base/error.h>
+#include <base/fd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <host/explain.h>
+#include <host/kvm.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+
+/* Memory is not reserved beforehand, so what can never be there is refused now, not by the OOM killer. */
+static int check_host(int kvm_fd, const struct board_config *config)
+{
+	struct sysinfo host;
+	unsigned max = arch_cpus_max(kvm_fd);
+
+	if (config->cpus > max)
+		return fail(STATUS_HOST, EINVAL, "--cpus %u: KVM on this host allows at most %u",
+			    config->cpus, max);
+	if (!sysinfo(&host) && config->mem_size > (uint64_t)host.totalram * host.mem_unit)
+		return fail(
+			STATUS_HOST, ENOMEM,
+			"--mem: the guest asks for %llu MiB and this host has %llu MiB; ask for less",
+			(unsigned long long)(config->mem_size >> 20),
+			(unsigned long long)((uint64_t)host.totalram * host.mem_unit >> 20));
+	return 0;
+}
+
+/* The first layout is the last one, unless there are devices: what they reach is not known yet. */
+static int create_vm(struct machine *m)
+{
+	struct board *b = &m->board;
+	unsigned long type;
+	int r;
+
+	r = arch_address_bits(b->kvm_fd, &m->address_bits);
+	if (!r)
+		r = arch_layout(b->config, m->address_bits, NULL, &b->layout);
+	if (r)
+		return r;
+	type = arch_vm_type(b->kvm_fd, &b->layout, m->passthrough->n, &m->address_bits);
+	return kvm_vm_create(b->kvm_fd, type, &b->vm_fd);
+}
+
+/*
+ * With a device all of RAM will be pinned. The file's own allocation (memfd_pin_folios()) takes small
+ * pages one by one; through the mapping they are large where the host allows. It goes on beside all
+ * that follows, up to where the devices' mapping needs it.
+ */
+static int create_memory(struct machine *m)
+{
+	const struct board_config *config = m->board.config;
+	struct memory *memory = &m->board.memory;
+	int r = memory_create(memory, config->mem_size, config->hugepage);
+
+	if (!r && (config->prealloc || m->passthrough->n))
+		r = memory_prefault_start(&m->prefault, memory, config->hugepage);
+	return r;
+}
+
+/*
+ * While the devices are reset the disk reads what is loaded next. (Attached, they tell what they reach,
+ * and RAM's places are chosen by that: there is nowhere to load it yet.)
+ */
+static int bind_devices(struct machine *m)
+{
+	struct board *b = &m->board;
+	struct reach reach;
+	int r;
+
+	if (!m->passthrough->n)
+		return 0;
+	posix_fadvise(b->config->kernel_fd, 0, 0, POSIX_FADV_WILLNEED);
+	if (b->config->initrd_fd >= 0)
+		posix_fadvise(b->config->initrd_fd, 0, 0, POSIX_FADV_WILLNEED);
+	r = passthrough_bind(m->passthrough, b->vm_fd, b->loop);
+	if (!r)
+		r = passthrough_reach(m->passthrough, &reach);
+	return r ? r : arch_layout(b->config, m->address_bits, &reach, &b->layout);
+}
+
+static int map_memory(struct machine *m)
+{
+	int r = memory_prefault_finish(&m->prefault, false);
+
+	return r ? r : passthrough_map(m->passthrough, &m->board);
+}
+
+static int create_irqchip(struct machine *m)
+{
+	struct board *b = &m->board;
+	int r = irq_router_init(&b->irq, b->vm_fd, b->layout.irq_pins);
+
+	m->has_irqchip = !r;
+	return r ? r : arch_irqchip_init(b);
+}
+
+static int create_root(struct machine *m)
+{
+	struct board *b = &m->board;
+	struct pci_root_config config = b->layout.pci;
+	int r;
+
+	config.mmio = &b->mmio;
+	config.pio = config.io_mmio ? NULL : &b->pio;
+	r = pci_root_init(&b->pci, &config);
+	m->has_root = !r;
+	return r ? r : arch_board_init(b);
+}
+
+int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
+		 const struct board_config *config, struct passthrough *pt)
+{
+	struct board *b = &m->board;
+	int r;
+
+	memset(m, 0, sizeof(*m));
+	m->passthrough = pt;
+	*b = (struct board){ .config = config, .kvm_fd = kvm_fd, .vm_fd = -1, .loop = loop };
+	b->memory.memfd = -1;
+
+	explain_phase("the VM, and what KVM can do");
+	r = check_host(kvm_fd, config);
+	if (!r)
+		r = create_vm(m);
+	explain_phase("guest memory");
+	if (!r)
+		r = create_memory(m);
+	explain_phase("the devices: KVM is told, then bound, then attached");
+	if (!r)
+		r = bind_devices(m);
+	explain_phase("guest memory in its places, and the kernel in it");
+	if (!r)
+		r = memory_place(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram);
+	if (!r)
+		r = arch_boot_load(b);
+	explain_phase("interrupt controllers and routes");
+	if (!r)
+		r = create_irqchip(m);
+	if (!r)
+		r = create_root(m);
+	explain_phase("processors");
+	if (!r)
+		r = vcpu_set_init(&m->vcpus, b, config->cpus);
+	if (!r)
+		r = arch_irqchip_ready(b);
+	explain_phase("guest memory for the devices: DMA");
+	if (!r)
+		r = map_memory(m);
+	explain_phase("passed functions: regions, interrupts, resets");
+	if (!r)
+		r = passthrough_add(pt, b);
+	if (!r)
+		r = pci_root_assign(&b->pci);
+	explain_phase("the tables that the kernel reads");
+	if (!r)
+		r = arch_fw_write(b);
+	return r;
+}
+
+int machine_run(struct machine *m)
+{
+	explain_phase("the guest runs: KVM_RUN in each vcpu's thread, not told");
+	return vcpu_set_run(&m->vcpus);
+}
+
+void machine_deinit(struct machine *m)
+{
+	struct board *b = &m->board;
+
+	explain_phase("the guest has ended: everything backwards");
+	vcpu_set_deinit(&m->vcpus);
+	passthrough_release(m->passthrough, &b->memory);
+	arch_board_deinit(b);
+	if (m->has_root)
+		pci_root_deinit(&b->pci);
+	if (m->has_irqchip)
+		irq_router_deinit(&b->irq);
+	fd_close(&b->vm_fd);
+	memory_prefault_finish(&m->prefault, true);
+	memory_deinit(&b->memory);
+}

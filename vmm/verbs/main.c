@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The verbs, and the only place that prints the final error and exits.
+ */
+#include <cli/options.h>
+#include "run.h"
+#include "terminal.h"
+#include "verbs.h"
+
+#include <base/error.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Verbs that do one thing and end: 0 or -errno. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} verbs[] = {
+	{ "devices", verb_devices }, { "bind", verb_bind },   { "unbind", verb_unbind },
+	{ "open", verb_open },       { "trace", verb_trace }, { "probe", verb_probe },
+};
+
+/* Help asked for anywhere is help, whatever else is on the line. */
+static bool asks_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+		if (!strcmp(argv[i], "--"))
+			break;
+	}
+	return false;
+}
+
+static int dispatch(int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : NULL, *near;
+
+	if (!verb) {
+		help_print(NULL, stderr);
+		return STATUS_USAGE;
+	}
+	if (!strcmp(verb, "--help") || !strcmp(verb, "-h") || !strcmp(verb, "help")) {
+		help_print(NULL, stdout);
+		return STATUS_OK;
+	}
+	if (!strcmp(verb, "--version")) {
+		puts("thru " THRU_VERSION);
+		return STATUS_OK;
+	}
+	if (asks_help(argc, argv) && help_known(verb)) {
+		help_print(verb, stdout);
+		return STATUS_OK;
+	}
+	if (!strcmp(verb, "run"))
+		return verb_run(argc - 1, argv + 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(verb, verbs[i].name))
+			return verbs[i].run(argc - 1, argv + 1) ? (int)error_status() : STATUS_OK;
+	near = options_nearest(verb, options_verbs);
+	if (near)
+		fail(STATUS_USAGE, EINVAL, "%s: no such verb; did you mean %s?", verb, near);
+	else
+		fail(STATUS_USAGE, EINVAL, "%s: no such verb; see thru --help", verb);
+	return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	int status = dispatch(argc, argv);
+
+	if (*error_message())
+		fprintf(stderr, "thru: %s\n", error_message());
+	/* Output that could not be written is a failure although the work was done. */
+	if (fflush(stdout) && status == STATUS_OK) {
+		fprintf(stderr,
+			"thru: standard output could not be written; its disk is full or its "
+			"reader is gone\n");
+		status = STATUS_OUTPUT;
+	}
+	return status;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `thru run --trace`: the writer. A record is written when it is made, under the lock that the access
+ * holds anyway: whatever ends this process, SIGKILL too, the file holds what happened up to then. The
+ * call is small beside the exit that brought the access here. When a record cannot be written,
+ * tracing ends and so does the VM: a trace with a hole in it would mislead, and a full disk is the
+ * operator's to know of (STATUS_OUTPUT).
+ */
+#include <watch/trace.h>
+
+#include <machine/vcpu.h>
+
+#include <base/bytes.h>
+#include <base/error.h>
+#include <base/fd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/pci_regs.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+static int put(struct trace *trace, const uint8_t record[TRACE_RECORD])
+{
+	int r = trace->fd < 0 ? 0 : fd_write_all(trace->fd, record, TRACE_RECORD);
+
+	if (!r)
+		return 0;
+	fd_close(&trace->fd);
+	return fail(STATUS_OUTPUT, -r,
+		    "--trace %s: %s; the guest was ended: make room, or choose another file",
+		    trace->path, strerror(-r));
+}
+
+static void on_access(struct vfio_watch *watch, const struct vfio_access *access)
+{
+	struct trace *trace = watch->access_ctx;
+	uint8_t record[TRACE_RECORD] = { TRACE_ACCESS, access->is_write, (uint8_t)access->region,
+					 (uint8_t)access->len };
+
+	if (trace->fd < 0)
+		return;
+	store_le16(record + TRACE_AT_DEVICE, (uint16_t)(watch - trace->pt->watches));
+	store_le16(record + TRACE_AT_VCPU, (uint16_t)vcpu_current());
+	store_le64(record + TRACE_AT_TIME, now_ns() - trace->began);
+	store_le64(record + TRACE_AT_OFFSET, access->offset);
+	store_le64(record + TRACE_AT_VALUE, access->value);
+	trace->accesses++;
+	if (put(trace, record))
+		loop_post(trace->loop, VM_EVENT_OUTPUT_LOST, 0);
+}
+
+int trace_open(struct trace *trace, const char *path, struct loop *loop, struct passthrough *pt)
+{
+	uint8_t header[TRACE_RECORD] = { 0 };
+	struct timespec wall;
+
+	*trace = (struct trace){ .path = path, .fd = -1, .loop = loop, .pt = pt };
+	trace->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	if (trace->fd < 0)
+		return fail(STATUS_OUTPUT, errno,
+			    "--trace %s: %s; choose a path that can be written", path,
+			    strerror(errno));
+	trace->began = now_ns();
+	clock_gettime(CLOCK_REALTIME, &wall);
+	memcpy(header, TRACE_MAGIC, 8);
+	store_le64(header + TRACE_AT_TIME,
+		   (uint64_t)wall.tv_sec * 1000000000ull + (uint64_t)wall.tv_nsec);
+	for (unsigned i = 0; i < pt->n; i++) {
+		pt->watches[i].access = on_access;
+		pt->watches[i].access_ctx = trace;
+	}
+	return put(trace, header);
+}
+
+static int put_fact(struct trace *trace, enum trace_kind kind, unsigned device, unsigned flags,
+		    unsigned region, uint64_t offset, uint64_t value)
+{
+	uint8_t record[TRACE_RECORD] = { (uint8_t)kind, (uint8_t)flags, (uint8_t)region };
+
+	store_le16(record + TRACE_AT_DEVICE, (uint16_t)device);
+	store_le64(record + TRACE_AT_OFFSET, offset);
+	store_le64(record + TRACE_AT_VALUE, value);
+	return put(trace, record);
+}
+
+static int put_msix(struct trace *trace, unsigned device, struct vfio_function *fn, unsigned cap)
+{
+	uint64_t n = (vfio_function_config(fn, cap + PCI_MSIX_FLAGS, 2) & PCI_MSIX_FLAGS_QSIZE) + 1;
+	uint32_t table = vfio_function_config(fn, cap + PCI_MSIX_TABLE, 4);
+	uint32_t pba = vfio_function_config(fn, cap + PCI_MSIX_PBA, 4);
+	int r = put_fact(trace, TRACE_STRUCTURE, device, 0, table & PCI_MSIX_TABLE_BIR,
+			 table & PCI_MSIX_TABLE_OFFSET, n * PCI_MSIX_ENTRY_SIZE);
+
+	return r ? r
+		 : put_fact(trace, TRACE_STRUCTURE, device, 1, pba & PCI_MSIX_PBA_BIR,
+			    pba & PCI_MSIX_PBA_OFFSET, (n + 63) / 64 * 8);
+}
+
+/* The lists as the guest sees them (PCIe 6.0 §7.5.3, §7.6.3); bounded, for the device wrote them. */
+static int put_capabilities(struct trace *trace, unsigned device, struct vfio_function *fn)
+{
+	unsigned at = vfio_function_config(fn, PCI_CAPABILITY_LIST, 1) & 0xfcu, n = 0;
+	uint32_t head;
+	int r = 0;
+
+	for (; !r && at >= PCI_STD_HEADER_SIZEOF && n < 48; n++) {
+		head = vfio_function_config(fn, at, 2);
+		r = put_fact(trace, TRACE_CAPABILITY, device, 0, 0, at, head & 0xff);
+		if (!r && (head & 0xff) == PCI_CAP_ID_MSIX)
+			r = put_msix(trace, device, fn, at);
+		at = head >> 8 & 0xfc;
+	}
+	at = PCI_CFG_SPACE_SIZE;
+	for (n = 0; !r && at >= PCI_CFG_SPACE_SIZE && n < 48; n++) {
+		head = vfio_function_config(fn, at, 4);
+		if (PCI_EXT_CAP_ID(head) && head != UINT32_MAX)
+			r = put_fact(trace, TRACE_CAPABILITY, device, 1, 0, at,
+				     PCI_EXT_CAP_ID(head));
+		at = PCI_EXT_CAP_NEXT(head);
+	}
+	return r;
+}
+
+int trace_devices(struct trace *trace)
+{
+	int r = 0;
+
+	for (unsigned i = 0; !r && trace->fd >= 0 && i < trace->pt->n_functions; i++) {
+		uint8_t record[TRACE_RECORD] = { TRACE_DEVICE };
+
+		store_le16(record + TRACE_AT_DEVICE, (uint16_t)i);
+		snprintf((char *)record + TRACE_AT_TIME, TRACE_NAME, "%.23s",
+			 trace->pt->devices[i].name);
+		r = put(trace, record);
+		if (!r)
+			r = put_capabilities(trace, i, trace->pt->functions[i]);
+	}
+	return r;
+}
+
+int trace_close(struct trace *trace)
+{
+	uint8_t record[TRACE_RECORD] = { TRACE_END };
+	int r = 0;
+
+	if (trace->fd >= 0) {
+		store_le64(record + TRACE_AT_VALUE, trace->accesses);
+		r = put(trace, record);
+	}
+	for (unsigned i = 0; trace->pt && i < trace->pt->n; i++)
+		trace->pt->watches[i].access = NULL;
+	fd_close(&trace->fd);
+	return r;
+}
