@@ -16,7 +16,7 @@
  * (vfio_pci_zap_bars()), the access faults in KVM, KVM_RUN answers EFAULT, and the vcpu calls
  * pci_root_settle() and tries again. It then finds no memory and reads all-ones.
  *
- * Runs under the loop's lock.
+ * Runs under the device lock.
  */
 #include "bar.h"
 

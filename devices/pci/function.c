@@ -3,7 +3,7 @@
  * A function's configuration space as bytes with masks (PCI 3.0 §6.1, PCIe 6.0 §7.5.1): what the
  * guest may write, what a written 1 clears, and nothing that depends on the access's width.
  *
- * Runs under the loop's lock.
+ * Runs under the device lock.
  */
 #include "bar.h"
 

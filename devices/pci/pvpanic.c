@@ -3,7 +3,7 @@
  * pvpanic PCI (QEMU docs/specs/pvpanic.rst; Linux drivers/misc/pvpanic). BAR 0 holds one byte: read
  * it for the events that are understood, write it to report some.
  *
- * Runs under the loop's lock, on a vcpu's thread.
+ * Runs under the device lock, on a vcpu's thread.
  */
 #include <devices/pvpanic.h>
 

@@ -9,7 +9,7 @@
  *
  * Left out: hot plug, bridges and further buses, configuration writes by special cycle.
  *
- * Runs under the loop's lock.
+ * Runs under the device lock.
  */
 #include "bar.h"
 

@@ -3,7 +3,7 @@
  * The few registers of an ACPI hardware-reduced machine, a byte each (ACPI 6.5 §4.8.3.6, §4.8.3.7).
  * Only soft-off is a sleep state here: others are written to no effect, and WAK_STS never sets.
  *
- * Runs under the loop's lock, on a vcpu's thread.
+ * Runs under the device lock, on a vcpu's thread.
  */
 #include <devices/power.h>
 

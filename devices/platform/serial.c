@@ -12,7 +12,7 @@
  * mode (FCR bit 3), break towards the descriptor. The modem on the other side is always there
  * (MSR: DCD, DSR, CTS). MCR OUT2 does not gate the interrupt: on a PC that is the board's doing.
  *
- * Runs under the loop's lock: registers on a vcpu's thread, what the descriptors bring on the loop's.
+ * Runs under the device lock: registers on a vcpu's thread, what the descriptors bring on the loop's.
  */
 #include "serial_host.h"
 

@@ -6,7 +6,7 @@
  * costs one write(2) and not one for each byte. Input is read ahead into another stage, where it
  * waits for the guest. With a filter it is read whatever the guest does, so that an escape key works.
  *
- * Runs under the loop's lock: on a vcpu's thread from the registers, on the loop's for events.
+ * Runs under the device lock: on a vcpu's thread from the registers, on the loop's for events.
  */
 #include "serial_host.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Between the registers of a serial port (serial.c) and its descriptors (serial_host.c), which share
- * a struct serial. With the loop's lock held.
+ * a struct serial. With the device lock held.
  */
 #pragma once
 

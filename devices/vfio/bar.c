@@ -13,7 +13,7 @@
  * While decode is off, or the device sleeps, trapped spans read all-ones, and nothing reaches the
  * mapped ones (pci.h, lazy_unmap). This process itself never touches a mapping: there is no SIGBUS.
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include "function.h"
 

@@ -4,7 +4,7 @@
  * made of config_table.h: to the device, to pci.config[], or to both; and what follows a write to the
  * command register, a function reset bit, an interrupt capability, the power state (power.c).
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include "function.h"
 

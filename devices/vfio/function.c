@@ -9,7 +9,7 @@
  * interrupts and the command register alive depends on method and kernel; so interrupts are off and
  * bus mastering is off before, and set anew after.
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include "function.h"
 

@@ -8,7 +8,7 @@
  * On whenever neither MSI nor MSI-X is. The command register's INTx disable goes through to the
  * device, where VFIO turns it into a mask (vfio_basic_config_write()).
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include "function.h"
 

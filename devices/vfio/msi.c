@@ -11,7 +11,7 @@
  * again, and the eventfd's count is the pending bit. Keeping the irqfd as well would deliver
  * interrupts that the guest has masked.
  *
- * Under the loop's lock.
+ * Under the device lock.
  */
 #include "function.h"
 

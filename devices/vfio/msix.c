@@ -11,7 +11,7 @@
  * Pending bits are true: of a live vector, whether an interrupt waits in its eventfd; of one that
  * never was, the device's own bit, which means the same as the host never unmasked it.
  *
- * Under the loop's lock.
+ * Under the device lock.
  */
 #include "function.h"
 

@@ -9,7 +9,7 @@
  * so it is mapped anew whenever decode goes on. Nothing here is fatal: DMA between the devices then
  * faults in the IOMMU as without p2p, and one line says so. Drivers that can, go through RAM.
  *
- * Under the loop's lock.
+ * Under the device lock.
  */
 #include "function.h"
 

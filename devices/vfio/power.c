@@ -20,7 +20,7 @@
  * device's state, is bounded. Beyond the bound D3hot is all there is, and a guest that waits for a
  * wake-up is woken: asleep for good would be the other choice.
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include "function.h"
 

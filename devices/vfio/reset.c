@@ -15,7 +15,7 @@
  * judged by the iommufd that they are bound to. Functions of this VM must not be in use: their
  * functions are destroyed, or the reset hits none but the one that asked.
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include "function.h"
 

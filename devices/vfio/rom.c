@@ -5,7 +5,7 @@
  * decode their ROM and their BARs with the same logic. In a read-only memory slot, or trapped when it
  * is smaller than a page. Writes are dropped. What cannot be read is ffh, as erased flash is.
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include "function.h"
 

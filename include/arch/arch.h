@@ -132,7 +132,7 @@ int arch_board_init(struct board *board) _must_check_;
 /* Undo the two above, whatever of them was done. */
 void arch_board_deinit(struct board *board);
 
-/* Press the power button. With the loop's lock held. */
+/* Press the power button. With the device lock held. */
 void arch_board_button(struct board *board);
 
 /*

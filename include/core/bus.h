@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An address space of trapped accesses: guest physical MMIO, or x86 port I/O. Changed and used
- * under the loop's lock.
+ * under the device lock.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Interrupts on their way into KVM: global system interrupts (GSI), the routing table that gives
- * each its pin or MSI message, and the lines of emulated devices. Used under the loop's lock.
+ * each its pin or MSI message, and the lines of emulated devices. Used under the device lock.
  */
 #pragma once
 

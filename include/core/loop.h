@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The event loop (epoll) that the main thread runs, and the one lock of the program. A vcpu takes
- * the lock for the time of a trapped access, the loop for the time of a callback; nothing else
- * takes it, and no device has a lock of its own. The data path (mapped BARs, irqfds) never meets
- * it. What must travel up (power-off, reset, a lost device) is posted, never called: whoever owns
- * the loop reads it when loop_run() returns.
+ * An event loop (epoll): one thread runs it and calls the handlers of its sources, with the device lock
+ * held where it was given one (lock.h). What must travel up (power-off, reset, a lost device) is posted,
+ * never called: whoever owns the loop reads it when loop_run() returns. A post is heard whoever holds
+ * the lock.
  */
 #pragma once
 
 #include <base/types.h>
-#include <pthread.h>
+#include <core/lock.h>
 
 struct loop_source;
 typedef void (*loop_handler)(struct loop_source *source, uint32_t events);
@@ -17,7 +16,7 @@ typedef void (*loop_handler)(struct loop_source *source, uint32_t events);
 /* Embedded in its owner; the handler finds the owner with container_of(). */
 struct loop_source {
 	int fd;               /* the owner's; the loop does not close it */
-	loop_handler handler; /* called on the loop's thread with the lock held */
+	loop_handler handler; /* called on the loop's thread, with its lock held */
 };
 
 /* In order of weight: when several were posted, the heaviest wins, then the first. */
@@ -37,12 +36,13 @@ enum vm_event {
 struct loop {
 	int epoll_fd;
 	int wake_fd;
-	pthread_mutex_t lock;
+	struct lock *lock;   /* NULL: handlers are called without */
 	enum vm_event event; /* the heaviest posted so far; atomic */
 	int event_value;
 };
 
-int loop_init(struct loop *loop) _must_check_;
+/* `lock` outlives the loop; NULL: none. */
+int loop_init(struct loop *loop, struct lock *lock) _must_check_;
 void loop_deinit(struct loop *loop);
 
 /*
@@ -61,6 +61,3 @@ void loop_post(struct loop *loop, enum vm_event event, int value);
 
 /* Drop a posted event lighter than `keep`: what a machine said that is no more. */
 void loop_forget(struct loop *loop, enum vm_event keep);
-
-void loop_lock(struct loop *loop);
-void loop_unlock(struct loop *loop);

@@ -2,7 +2,7 @@
 /*
  * Guest memory: RAM as one sealed memfd mapped once, and the numbering of KVM memory slots, which
  * RAM shares with mapped BARs. Written by the main thread before the vcpus start; slots later
- * change under the loop's lock only.
+ * change under the device lock only.
  */
 #pragma once
 

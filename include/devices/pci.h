@@ -3,7 +3,7 @@
  * The PCI Express root: one bus of functions behind ECAM (PCIe 6.0 §7.2.2) and, where the board
  * has port I/O, CF8/CFC (PCI 3.0 §3.2.2.3.2). A function brings its configuration space as bytes
  * with masks; the root decodes the command register and the BARs and calls back when an address
- * takes effect or goes away. Everything runs under the loop's lock.
+ * takes effect or goes away. Everything runs under the device lock.
  */
 #pragma once
 

@@ -27,5 +27,5 @@ void power_init(struct power *power, struct loop *loop, struct irq_line button);
 /* bus_handler; ctx is the struct power. Posts VM_EVENT_POWEROFF or VM_EVENT_REBOOT. */
 void power_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write);
 
-/* Press the button: an edge on its line. With the loop's lock held. */
+/* Press the button: an edge on its line. With the device lock held. */
 void power_button_press(struct power *power);

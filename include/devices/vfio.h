@@ -3,7 +3,7 @@
  * A passed PCI function: the guest's view of a bound VFIO device. Configuration space by table
  * (passed, shaped, emulated, hidden), BARs as memory slots with trapped pages around the MSI-X
  * table and PBA, INTx/MSI/MSI-X from VFIO eventfds to KVM irqfds. The main thread creates and
- * destroys it; in between it is used under the loop's lock.
+ * destroys it; in between it is used under the device lock.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ struct vfio_access {
 
 /*
  * An account of a device, kept by its functions over reboots of the guest; its owner's. The calls
- * come under the loop's lock, `access` on the thread of the vcpu that made it.
+ * come under the device lock, `access` on the thread of the vcpu that made it.
  */
 struct vfio_watch {
 	uint64_t reads[VFIO_PCI_NUM_REGIONS], writes[VFIO_PCI_NUM_REGIONS];

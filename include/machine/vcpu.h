@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The vcpu threads. Each runs KVM_RUN, takes the loop's lock for the time of an exit, and never
+ * The vcpu threads. Each runs KVM_RUN, takes the device lock for the time of an exit, and never
  * touches the data path.
  */
 #pragma once

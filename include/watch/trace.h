@@ -36,7 +36,7 @@ enum {
 
 #define TRACE_DEVICES_MAX PASSTHROUGH_MAX
 
-/* Writing: under the loop's lock once the guest runs. */
+/* Writing: under the device lock once the guest runs. */
 struct trace {
 	const char *path;
 	int fd;

@@ -273,7 +273,7 @@ static void loop_dispatches(void)
 	struct probe p = { .loop = &loop, .source = { .fd = -1, .handler = on_probe } };
 	int value;
 
-	CHECK_EQ(loop_init(&loop), 0);
+	CHECK_EQ(loop_init(&loop, NULL), 0);
 	CHECK_EQ(fd_event(&p.source.fd), 0);
 	CHECK_EQ(loop_add(&loop, &p.source, EPOLLIN), 0);
 	fd_event_signal(p.source.fd);
@@ -282,6 +282,100 @@ static void loop_dispatches(void)
 	loop_remove(&loop, &p.source);
 	fd_close(&p.source.fd);
 	loop_deinit(&loop);
+}
+
+/* What one thread does while another has the device lock, and when it gives it back. */
+struct waiter {
+	struct lock lock;
+	struct loop loop;
+	bool busy, waits, told;
+	int n;
+};
+
+static void *wait_for_it(void *arg)
+{
+	struct waiter *w = arg;
+
+	lock_take(&w->lock);
+	while (w->busy) {
+		w->waits = true;
+		lock_wake(&w->lock);
+		if (!lock_wait(&w->lock))
+			break;
+	}
+	w->n++;
+	w->told = w->busy;
+	lock_drop(&w->lock);
+	return NULL;
+}
+
+/* The lock is given back by who waits; a wake or a stop ends the wait, and tells which. */
+static void lock_waits(void)
+{
+	struct waiter w = { .busy = true };
+	pthread_t thread;
+
+	lock_init(&w.lock);
+	for (int stop = 0; stop < 2; stop++) {
+		w.busy = true;
+		w.waits = false;
+		lock_take(&w.lock);
+		CHECK_EQ(pthread_create(&thread, NULL, wait_for_it, &w), 0);
+		while (!w.waits)
+			CHECK(lock_wait(&w.lock));
+		CHECK_EQ(w.n, stop);
+		if (!stop) {
+			w.busy = false;
+			lock_wake(&w.lock);
+		}
+		lock_drop(&w.lock);
+		if (stop)
+			lock_stop(&w.lock);
+		pthread_join(thread, NULL);
+		CHECK_EQ(w.told, stop);
+	}
+	CHECK_EQ(w.n, 2);
+	/* Stopped, nobody waits; started again, as before. */
+	lock_take(&w.lock);
+	CHECK(!lock_wait(&w.lock));
+	lock_drop(&w.lock);
+	lock_restart(&w.lock);
+	CHECK(!lock_stopping(&w.lock));
+	lock_deinit(&w.lock);
+}
+
+static void *post_and_done(void *arg)
+{
+	struct waiter *w = arg;
+
+	loop_post(&w->loop, VM_EVENT_SIGNAL, 15);
+	return NULL;
+}
+
+static void never(struct loop_source *source, uint32_t events)
+{
+}
+
+/* Somebody has the lock for ever: a post ends the loop all the same. */
+static void post_passes_the_lock(void)
+{
+	struct waiter w = { .n = 0 };
+	struct loop_source source = { .handler = never };
+	pthread_t thread;
+	int value = 0;
+
+	lock_init(&w.lock);
+	CHECK_EQ(loop_init(&w.loop, &w.lock), 0);
+	CHECK_EQ(fd_event(&source.fd), 0);
+	CHECK_EQ(loop_add(&w.loop, &source, EPOLLIN), 0);
+	lock_take(&w.lock);
+	CHECK_EQ(pthread_create(&thread, NULL, post_and_done, &w), 0);
+	CHECK_EQ(loop_run(&w.loop, &value), VM_EVENT_SIGNAL);
+	pthread_join(thread, NULL);
+	lock_drop(&w.lock);
+	loop_deinit(&w.loop);
+	fd_close(&source.fd);
+	lock_deinit(&w.lock);
 }
 
 static void *post_signal(void *arg)
@@ -296,7 +390,7 @@ static void heaviest_event_wins(void)
 	pthread_t thread;
 	int value;
 
-	CHECK_EQ(loop_init(&loop), 0);
+	CHECK_EQ(loop_init(&loop, NULL), 0);
 	loop_post(&loop, VM_EVENT_DEVICE_LOST, 1);
 	loop_post(&loop, VM_EVENT_POWEROFF, 2);
 	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_DEVICE_LOST);
@@ -386,6 +480,8 @@ static const struct test tests[] = {
 	TEST(irq_routes_to_a_frame),
 	TEST(irq_gsis_run_out),
 	TEST(loop_dispatches),
+	TEST(lock_waits),
+	TEST(post_passes_the_lock),
 	TEST(heaviest_event_wins),
 	TEST(prefault),
 	TEST(placed_while_populated),

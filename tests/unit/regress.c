@@ -24,6 +24,7 @@
 
 static struct memory memory;
 static struct irq_router irq;
+static struct lock lock;
 static struct loop loop;
 static struct vfio_device dev;
 static struct vfio_function *fn;
@@ -38,9 +39,11 @@ static void board(void)
 	board_init();
 	root.config.mem32.size = GIB(1);
 	fake_kvm_init();
+	lock_init(&lock);
 	if (memory_init(&memory, FAKE_KVM_FD, &ram, 1) || irq_router_init(&irq, FAKE_KVM_FD, 24) ||
-	    loop_init(&loop))
+	    loop_init(&loop, &lock))
 		abort();
+	lock_take(&lock); /* as a vcpu has it for an exit */
 	fn = NULL;
 }
 
@@ -93,6 +96,8 @@ static void end(void)
 	irq_router_deinit(&irq);
 	memory_deinit(&memory);
 	loop_deinit(&loop);
+	lock_drop(&lock);
+	lock_deinit(&lock);
 }
 
 #define STOP()                                                      \

@@ -55,7 +55,7 @@ static int start_with(int in_fd, int out_fd)
 {
 	struct serial_config config = { .in_fd = in_fd, .out_fd = out_fd, .out_name = "the pipe" };
 
-	if (loop_init(&loop))
+	if (loop_init(&loop, NULL))
 		return -1;
 	return serial_init(&uart, &config, &loop, (struct irq_line){ NULL, 0 });
 }
@@ -456,7 +456,7 @@ static void filter(void)
 	CHECK(!pipe2(p, O_CLOEXEC));
 	config.in_fd = uart_in = p[0];
 	to_uart = p[1];
-	CHECK(!loop_init(&loop));
+	CHECK(!loop_init(&loop, NULL));
 	CHECK(!serial_init(&uart, &config, &loop, (struct irq_line){ NULL, 0 }));
 	memset(text, 'a', 300);
 	text[300] = 0;
@@ -480,7 +480,7 @@ static void wide_and_strided(void)
 	serial_access(&uart, 6, &v, 4, false); /* and nothing behind the last */
 	CHECK_EQ(v, 0x000000b0);
 	finish();
-	CHECK(!loop_init(&loop));
+	CHECK(!loop_init(&loop, NULL));
 	CHECK(!serial_init(&uart, &config, &loop, (struct irq_line){ NULL, 0 }));
 	serial_access(&uart, LSR << 2, &v, 4, false);
 	CHECK_EQ(v, 0x60);

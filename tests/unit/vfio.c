@@ -24,6 +24,7 @@
 
 static struct memory memory;
 static struct irq_router irq;
+static struct lock lock;
 static struct loop loop;
 static struct vfio_device dev;
 static struct vfio_function *fn;
@@ -36,8 +37,11 @@ static void board(void)
 	struct range ram = { 0, MIB(2) };
 
 	board_init();
-	if (memory_init(&memory, -1, &ram, 1) || irq_router_init(&irq, -1, 24) || loop_init(&loop))
+	lock_init(&lock);
+	if (memory_init(&memory, -1, &ram, 1) || irq_router_init(&irq, -1, 24) ||
+	    loop_init(&loop, &lock))
 		abort();
+	lock_take(&lock); /* as a vcpu has it for an exit */
 	page = (unsigned)sysconf(_SC_PAGESIZE);
 	siblings = with_rom = with_p2p = false;
 	rom_fd = -1;
@@ -80,6 +84,8 @@ static void stop(void)
 	irq_router_deinit(&irq);
 	memory_deinit(&memory);
 	loop_deinit(&loop);
+	lock_drop(&lock);
+	lock_deinit(&lock);
 	fake_free();
 }
 
@@ -1418,19 +1424,22 @@ static void host_wants_it_back(void)
 		{ VFIO_PCI_ERR_IRQ_INDEX, "0000:01:00.0: the device reported" },
 	};
 	struct vfio_events events;
+	struct loop control;
 	int value = 0;
 
+	CHECK_EQ(loop_init(&control, NULL), 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		setup();
-		CHECK_EQ(vfio_events_init(&events, &dev, &loop), 0);
+		CHECK_EQ(vfio_events_init(&events, &dev, &control), 0);
 		CHECK_EQ(start(), 0);
 		CHECK(fake_raise(cases[i].index, 0));
-		CHECK_EQ(loop_run(&loop, &value), VM_EVENT_DEVICE_LOST);
+		CHECK_EQ(loop_run(&control, &value), VM_EVENT_DEVICE_LOST);
 		CHECK_EQ(error_status(), STATUS_DEVICE_LOST);
 		vfio_events_deinit(&events);
 		STOP();
 		CHECK_ERROR(cases[i].says);
 	}
+	loop_deinit(&control);
 }
 
 /* A guest that writes anything anywhere: nothing is refused by the device, nothing is left over. */

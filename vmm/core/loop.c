@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The event loop, and the lock. Sources may be removed from inside any handler: events already
+ * The event loop. Sources may be removed from inside any handler: events already
  * fetched for a removed source are dropped by fetching one event at a time.
  */
 #include <core/loop.h>
@@ -11,17 +11,17 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* Orders posts. The loop's own lock will not do: a poster may hold it already, or not. */
+/* Orders posts. A lock of its own: a poster may hold the device lock, or not. */
 static pthread_mutex_t posting = PTHREAD_MUTEX_INITIALIZER;
 
-int loop_init(struct loop *loop)
+int loop_init(struct loop *loop, struct lock *lock)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
 	int r;
 
 	memset(loop, 0, sizeof(*loop));
 	loop->epoll_fd = loop->wake_fd = -1;
-	pthread_mutex_init(&loop->lock, NULL);
+	loop->lock = lock;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd < 0)
 		return fail(STATUS_HOST, errno, "epoll: %s", strerror(errno));
@@ -37,7 +37,6 @@ void loop_deinit(struct loop *loop)
 {
 	fd_close(&loop->epoll_fd);
 	fd_close(&loop->wake_fd);
-	pthread_mutex_destroy(&loop->lock);
 }
 
 int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
@@ -61,21 +60,22 @@ void loop_remove(struct loop *loop, struct loop_source *source)
 	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
 }
 
-static void dispatch_one(struct loop *loop)
+/* Not checked by clang: whether there is a lock is not known to it. */
+static _unchecked_ void dispatch_one(struct loop *loop)
 {
 	struct epoll_event ev;
 	struct loop_source *source;
 
-	loop_lock(loop);
+	if (loop->lock)
+		lock_take(loop->lock);
 	/* Again, under the lock and without waiting: what was ready may have been removed. */
 	if (epoll_wait(loop->epoll_fd, &ev, 1, 0) == 1) {
 		source = ev.data.ptr;
 		if (source)
 			source->handler(source, ev.events);
-		else
-			fd_event_take(loop->wake_fd);
 	}
-	loop_unlock(loop);
+	if (loop->lock)
+		lock_drop(loop->lock);
 }
 
 enum vm_event loop_run(struct loop *loop, int *ret_value)
@@ -84,7 +84,12 @@ enum vm_event loop_run(struct loop *loop, int *ret_value)
 	enum vm_event event;
 
 	while (!(event = __atomic_load_n(&loop->event, __ATOMIC_ACQUIRE))) {
-		if (epoll_wait(loop->epoll_fd, &ev, 1, -1) > 0)
+		if (epoll_wait(loop->epoll_fd, &ev, 1, -1) <= 0)
+			continue;
+		/* A post is not behind the lock. */
+		if (!ev.data.ptr)
+			fd_event_take(loop->wake_fd);
+		else
 			dispatch_one(loop);
 	}
 	pthread_mutex_lock(&posting);
@@ -112,14 +117,4 @@ void loop_post(struct loop *loop, enum vm_event event, int value)
 	}
 	pthread_mutex_unlock(&posting);
 	fd_event_signal(loop->wake_fd);
-}
-
-void loop_lock(struct loop *loop)
-{
-	pthread_mutex_lock(&loop->lock);
-}
-
-void loop_unlock(struct loop *loop)
-{
-	pthread_mutex_unlock(&loop->lock);
 }

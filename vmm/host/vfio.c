@@ -3,7 +3,7 @@
  * VFIO device cdevs (Documentation/driver-api/vfio.rst, "VFIO device cdev"; include/uapi/linux/
  * vfio.h; drivers/vfio/ for what each errno means).
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include "vfio_refused.h"
 

@@ -3,7 +3,7 @@
  * Interrupts of a VFIO device (include/uapi/linux/vfio.h, VFIO_DEVICE_GET_IRQ_INFO and
  * VFIO_DEVICE_SET_IRQS; drivers/vfio/pci/vfio_pci_intrs.c for what each errno means).
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include "vfio_refused.h"
 

@@ -3,7 +3,7 @@
  * Regions of a VFIO device: configuration space, BARs, the ROM (include/uapi/linux/vfio.h): what they
  * are, access by pread and pwrite, mappings, parts as dma-bufs.
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include "vfio_refused.h"
 

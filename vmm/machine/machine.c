@@ -114,19 +114,15 @@ static int create_root(struct machine *m)
 	return r ? r : arch_board_init(b);
 }
 
-int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
-		 const struct board_config *config, struct passthrough *pt)
+static int assemble(struct machine *m) _requires_(m->board.loop->lock);
+
+static int assemble(struct machine *m)
 {
 	struct board *b = &m->board;
 	int r;
 
-	memset(m, 0, sizeof(*m));
-	m->passthrough = pt;
-	*b = (struct board){ .config = config, .kvm_fd = kvm_fd, .vm_fd = -1, .loop = loop };
-	b->memory.memfd = -1;
-
 	explain_phase("the VM, and what KVM can do");
-	r = check_host(kvm_fd, config);
+	r = check_host(b->kvm_fd, b->config);
 	if (!r)
 		r = create_vm(m);
 	explain_phase("guest memory");
@@ -147,7 +143,7 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 		r = create_root(m);
 	explain_phase("processors");
 	if (!r)
-		r = vcpu_set_init(&m->vcpus, b, config->cpus);
+		r = vcpu_set_init(&m->vcpus, b, b->config->cpus);
 	if (!r)
 		r = arch_irqchip_ready(b);
 	explain_phase("guest memory for the devices: DMA");
@@ -155,12 +151,29 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 		r = map_memory(m);
 	explain_phase("passed functions: regions, interrupts, resets");
 	if (!r)
-		r = passthrough_add(pt, b);
+		r = passthrough_add(m->passthrough, b);
 	if (!r)
 		r = pci_root_assign(&b->pci);
 	explain_phase("the tables that the kernel reads");
 	if (!r)
 		r = arch_fw_write(b);
+	return r;
+}
+
+/* With the device lock, as all that touches devices; nobody else wants it yet. */
+int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
+		 const struct board_config *config, struct passthrough *pt)
+{
+	struct board *b = &m->board;
+	int r;
+
+	memset(m, 0, sizeof(*m));
+	m->passthrough = pt;
+	*b = (struct board){ .config = config, .kvm_fd = kvm_fd, .vm_fd = -1, .loop = loop };
+	b->memory.memfd = -1;
+	lock_take(m->board.loop->lock);
+	r = assemble(m);
+	lock_drop(m->board.loop->lock);
 	return r;
 }
 
@@ -176,6 +189,7 @@ void machine_deinit(struct machine *m)
 
 	explain_phase("the guest has ended: everything backwards");
 	vcpu_set_deinit(&m->vcpus);
+	lock_take(b->loop->lock);
 	passthrough_release(m->passthrough, &b->memory);
 	arch_board_deinit(b);
 	if (m->has_root)
@@ -185,4 +199,5 @@ void machine_deinit(struct machine *m)
 	fd_close(&b->vm_fd);
 	memory_prefault_finish(&m->prefault, true);
 	memory_deinit(&b->memory);
+	lock_drop(b->loop->lock);
 }

@@ -78,9 +78,9 @@ static bool bar_fault(struct vcpu *vcpu, uint64_t *decode_seen)
 {
 	bool again;
 
-	loop_lock(vcpu->board->loop);
+	lock_take(vcpu->board->loop->lock);
 	again = pci_root_settle(&vcpu->board->pci, decode_seen);
-	loop_unlock(vcpu->board->loop);
+	lock_drop(vcpu->board->loop->lock);
 	return again;
 }
 
@@ -126,7 +126,7 @@ static void *vcpu_main(void *arg)
 {
 	struct vcpu_thread thread = *(struct vcpu_thread *)arg;
 	struct vcpu *vcpu = thread.vcpu;
-	struct loop *loop = vcpu->board->loop;
+	struct lock *lock = vcpu->board->loop->lock;
 	uint64_t decode_seen = 0;
 	bool go_on = true;
 	int r;
@@ -148,9 +148,10 @@ static void *vcpu_main(void *arg)
 			break;
 		}
 		count(thread.set, vcpu->run->exit_reason);
-		loop_lock(loop);
-		go_on = exit_handle(vcpu);
-		loop_unlock(loop);
+		lock_take(lock);
+		/* It may have waited long: a machine that is being stopped does no more for its guest. */
+		go_on = !__atomic_load_n(&thread.set->stop, __ATOMIC_ACQUIRE) && exit_handle(vcpu);
+		lock_drop(lock);
 	}
 	return NULL;
 }
@@ -223,6 +224,8 @@ int vcpu_set_run(struct vcpu_set *set)
 void vcpu_set_stop(struct vcpu_set *set)
 {
 	__atomic_store_n(&set->stop, true, __ATOMIC_RELEASE);
+	if (set->running)
+		lock_stop(set->board->loop->lock);
 	for (unsigned i = 0; i < set->running; i++) {
 		__atomic_store_n(&set->vcpus[i].run->immediate_exit, 1, __ATOMIC_RELEASE);
 		pthread_kill(set->threads[i], KICK_SIGNAL);

@@ -28,6 +28,7 @@
 struct run {
 	struct run_options options;
 	struct board_config config;
+	struct lock lock;
 	struct loop loop;
 	struct loop_source signals;
 	struct passthrough passthrough;
@@ -176,7 +177,7 @@ static int prepare(struct run *run)
 	if (!r)
 		r = passthrough_open(&run->passthrough, o);
 	if (!r)
-		r = loop_init(&run->loop);
+		r = loop_init(&run->loop, &run->lock);
 	if (!r)
 		r = watch_signals(run);
 	if (!r)
@@ -193,6 +194,7 @@ static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value
 {
 	int r;
 
+	lock_restart(&run->lock);
 	r = machine_init(&run->machine, run->kvm_fd, &run->loop, &run->config, &run->passthrough);
 	if (!r && run->options.trace)
 		r = trace_devices(&run->trace);
@@ -238,6 +240,7 @@ int verb_run(int argc, char **argv)
 	enum vm_event event = VM_EVENT_NONE;
 	int r, value = 0;
 
+	lock_init(&run.lock);
 	run.loop.epoll_fd = run.loop.wake_fd = -1;
 	run.passthrough.iommufd = run.passthrough.kvm_vfio = -1;
 	run.config.kernel_fd = run.config.initrd_fd = -1;
@@ -260,6 +263,7 @@ int verb_run(int argc, char **argv)
 	explain_stop();
 	if (run.loop.epoll_fd >= 0)
 		loop_deinit(&run.loop);
+	lock_deinit(&run.lock);
 	fd_close(&run.signals.fd);
 	fd_close(&run.serial_fd);
 	fd_close(&run.kvm_fd);

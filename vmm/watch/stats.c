@@ -10,7 +10,7 @@
  * so its count is taken just before. A vector's line is new when it comes, from 0; that of INTx may
  * have been the host's before, so its count when it was turned on is taken off.
  *
- * Main thread, or under the loop's lock.
+ * Main thread, or under the device lock.
  */
 #include <watch/stats.h>
 
