@@ -19,9 +19,7 @@ void explain_phase(const char *what);
 
 /* The functions below are for whoever makes a call, and only when explain_on. */
 
-uint64_t explain_now(void);
-
-/* An ioctl that began at `began` and gave `result` (or -errno). Decodes `arg` by `name`. */
+/* An ioctl that began at `began` (clock_ns()) and gave `result` (or -errno). Decodes `arg` by `name`. */
 void explain_ioctl(const char *name, int fd, const void *arg, int result, uint64_t began);
 
 /* Another call: `name` has a row of its own, the arguments are decoded by the caller. */

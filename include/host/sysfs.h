@@ -35,7 +35,7 @@ struct host_function {
 /* Prefix for "/sys", "/proc" and "/dev" in this module, for tests; NULL is the real root. */
 void sysfs_set_root(const char *root);
 
-/* A file below the root, NUL-terminated, cut to `size`; false when it cannot be read. */
+/* A file below the root, NUL-terminated, cut to `size`; "" and false when it cannot be read. */
 bool sysfs_read(const char *path, char *text, size_t size);
 bool sysfs_exists(const char *path);
 

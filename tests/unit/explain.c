@@ -2,6 +2,7 @@
 /* The narrator of --explain: what is told of a call, and when; the arguments put into words. */
 #include <host/explain.h>
 
+#include <base/clock.h>
 #include <base/fd.h>
 #include <errno.h>
 #include <host/call.h>
@@ -43,7 +44,7 @@ static unsigned count(const char *what)
 	return n;
 }
 
-#define TELL(name, fd, arg, result) explain_ioctl(name, fd, arg, result, explain_now())
+#define TELL(name, fd, arg, result) explain_ioctl(name, fd, arg, result, clock_ns())
 #define CHECK_TOLD(what)                                                                           \
 	do {                                                                                       \
 		if (!strstr(text, what)) {                                                         \
@@ -270,7 +271,7 @@ static void unknown(void)
 	start();
 	TELL("KVM_OF_THE_FUTURE", 97, (void *)1, -ENOTTY);
 	TELL("KVM_CHECK_EXTENSION", 97, (void *)99999, 0);
-	explain_call("mmap", 97, 0, explain_now(), "%2000s", "long");
+	explain_call("mmap", 97, 0, clock_ns(), "%2000s", "long");
 	stop();
 	CHECK_TOLD("KVM_OF_THE_FUTURE              fd 97      = ENOTTY");
 	CHECK_TOLD("capability 99999 = 0");

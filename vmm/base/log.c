@@ -5,13 +5,13 @@
  */
 #include <base/log.h>
 
+#include <base/clock.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LIMIT_LINES  5
-#define LIMIT_WINDOW 10000000000ull
+#define LIMIT_WINDOW (10 * NS_PER_S)
 
 static void line(const char *colour, const char *fmt, va_list ap)
 {
@@ -38,17 +38,9 @@ void log_warn(const char *fmt, ...)
 	va_end(ap);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
-
 void log_guest(struct ratelimit *rl, const char *fmt, ...)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns();
 	va_list ap;
 
 	if (!rl->window_ns || now - rl->window_ns > LIMIT_WINDOW) {

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <host/kvm.h>
+#include <host/sysfs.h>
 #include <linux/memfd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,13 +42,11 @@ static const char *pool_path(uint64_t hugepage, const char *name, char *path, si
 /* A number in the pool's folder in sysfs, 0 when it cannot be read. */
 static uint64_t pool_number(uint64_t hugepage, const char *name)
 {
-	char path[128], text[32] = "";
-	_cleanup_fd_ int fd = -1;
-	ssize_t n;
+	char path[128], text[32];
 
-	fd = open(pool_path(hugepage, name, path, sizeof(path)), O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-	return n > 0 ? strtoull(text, NULL, 10) : 0;
+	return sysfs_read(pool_path(hugepage, name, path, sizeof(path)), text, sizeof(text))
+		       ? strtoull(text, NULL, 10)
+		       : 0;
 }
 
 static const char *size_text(uint64_t size, char text[32])

@@ -5,6 +5,7 @@
  */
 #include <host/call.h>
 
+#include <base/clock.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <host/explain.h>
@@ -24,7 +25,7 @@ static int call(int fd, unsigned long request, void *arg)
 static __attribute__((noinline, cold)) int told_call(int fd, unsigned long request, void *arg,
 						     const char *name)
 {
-	uint64_t began = explain_now();
+	uint64_t began = clock_ns();
 	int r = call(fd, request, arg);
 
 	explain_ioctl(name, fd, arg, r, began);
@@ -40,7 +41,7 @@ int host_ioctl(int fd, unsigned long request, void *arg, const char *name)
 
 int host_open(const char *path)
 {
-	uint64_t began = explain_on ? explain_now() : 0;
+	uint64_t began = explain_on ? clock_ns() : 0;
 	int fd = open(path, O_RDWR | O_CLOEXEC), r = fd < 0 ? -errno : fd;
 
 	if (explain_on)

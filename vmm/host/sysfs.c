@@ -79,21 +79,10 @@ static int function_compare(const void *a, const void *b)
 	return bdf_compare(&x->bdf, &y->bdf);
 }
 
-/* An attribute of a function, without its newline; "" when it is not there. */
+/* An attribute of a function; "" when it is not there. */
 static void read_attribute(const char *bdf, const char *name, char *text, size_t size)
 {
-	char path[PATH_MAX];
-	_cleanup_fd_ int fd = -1;
-	ssize_t n;
-
-	text[0] = 0;
-	sysfs_path(path, "/sys/bus/pci/devices/%s/%s", bdf, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	n = read(fd, text, size - 1);
-	text[n > 0 ? n : 0] = 0;
-	text[strcspn(text, "\n")] = 0;
+	sysfs_line(text, size, "/sys/bus/pci/devices/%s/%s", bdf, name);
 }
 
 static unsigned long read_number(const char *bdf, const char *name)

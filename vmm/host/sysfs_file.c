@@ -37,21 +37,28 @@ void sysfs_path(char path[PATH_MAX], const char *fmt, ...)
 	va_end(ap);
 }
 
+/* All of a file that fits; what cannot be opened (a negative `fd`) or read is "" and false. */
+static bool read_text(int fd, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (n > 0 && used < size - 1) {
+		n = read(fd, text + used, size - 1 - used);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	text[used] = 0;
+	return n >= 0;
+}
+
 bool sysfs_read(const char *path, char *text, size_t size)
 {
 	char whole[PATH_MAX];
 	_cleanup_fd_ int fd = -1;
-	size_t used = 0;
-	ssize_t n;
 
 	sysfs_path(whole, "%s", path);
 	fd = open(whole, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	while (used < size - 1 && (n = read(fd, text + used, size - 1 - used)) > 0)
-		used += (size_t)n;
-	text[used] = 0;
-	return true;
+	return read_text(fd, text, size);
 }
 
 bool sysfs_exists(const char *path)
@@ -72,29 +79,25 @@ int sysfs_open(int flags, const char *fmt, va_list ap)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The first line of a file; false when it cannot be read. */
-static _printf_(3, 4) bool read_line(char *text, size_t size, const char *fmt, ...)
+bool sysfs_line(char *text, size_t size, const char *fmt, ...)
 {
 	_cleanup_fd_ int fd = -1;
 	va_list ap;
-	ssize_t n;
+	bool whole;
 
 	va_start(ap, fmt);
 	fd = sysfs_open(O_RDONLY, fmt, ap);
 	va_end(ap);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, size - 1);
-	text[n > 0 ? n : 0] = 0;
+	whole = read_text(fd, text, size);
 	text[strcspn(text, "\n")] = 0;
-	return n >= 0;
+	return whole;
 }
 
 bool sysfs_parameter(const char *module, const char *name)
 {
 	char text[8];
 
-	return read_line(text, sizeof(text), "/sys/module/%s/parameters/%s", module, name) &&
+	return sysfs_line(text, sizeof(text), "/sys/module/%s/parameters/%s", module, name) &&
 	       (!strcmp(text, "Y") || !strcmp(text, "1"));
 }
 
@@ -102,7 +105,7 @@ bool sysfs_cmdline_has(const char *option)
 {
 	char text[4096], *rest = text, *word;
 
-	if (!read_line(text, sizeof(text), "/proc/cmdline"))
+	if (!sysfs_line(text, sizeof(text), "/proc/cmdline"))
 		return false;
 	while ((word = strsep(&rest, " ")))
 		if (strlen(option) == strcspn(word, "=") && !strncmp(word, option, strlen(option)))

@@ -12,5 +12,8 @@ void sysfs_path(char path[PATH_MAX], const char *fmt, ...) _printf_(2, 3);
 /* The same, opened (open(2) flags; close-on-exec is added): a descriptor or -errno, nothing recorded. */
 int sysfs_open(int flags, const char *fmt, va_list ap) _printf_(2, 0);
 
+/* The first line of such a file, without its newline; "" and false when it cannot be read. */
+bool sysfs_line(char *text, size_t size, const char *fmt, ...) _printf_(3, 4);
+
 /* Where a link of a function points to: the last component, or "". */
 void sysfs_link(const char *bdf, const char *name, char *text, size_t size);

@@ -7,6 +7,7 @@
  */
 #include "vfio_refused.h"
 
+#include <base/clock.h>
 #include <base/error.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -126,7 +127,7 @@ int vfio_region_mmap(const struct vfio_device *dev, uint64_t at, uint64_t size, 
 		     void **ret_hva)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), room, lead;
-	uint64_t began = explain_on ? explain_now() : 0;
+	uint64_t began = explain_on ? clock_ns() : 0;
 	uint8_t *base;
 	void *hva;
 

@@ -46,8 +46,7 @@ static const char *attribute(const char *bdf, const char *name, char *text, size
 	char path[128];
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", bdf, name);
-	if (!sysfs_read(path, text, size))
-		text[0] = 0;
+	sysfs_read(path, text, size);
 	return text;
 }
 

@@ -14,6 +14,7 @@
  */
 #include <watch/stats.h>
 
+#include <base/clock.h>
 #include <base/fd.h>
 #include <base/log.h>
 #include <fcntl.h>
@@ -23,16 +24,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
 
 /* The host's counts. */
 
@@ -189,7 +181,7 @@ void stats_init(struct stats *stats, struct passthrough *pt, bool keep)
 {
 	*stats = (struct stats){
 		.pt = pt,
-		.began = now_ns(),
+		.began = clock_ns(),
 		.interrupts_fd = -1,
 		.keeps = keep,
 	};
@@ -323,7 +315,7 @@ static void print_irqs(struct page *page, const struct stats *stats, unsigned de
 void stats_print(struct stats *stats, const struct vcpu_set *vcpus, int fd)
 {
 	struct page *page = calloc(1, sizeof(*page));
-	uint64_t exits[VCPU_EXITS], ms = (now_ns() - stats->began) / 1000000;
+	uint64_t exits[VCPU_EXITS], ms = (clock_ns() - stats->began) / 1000000;
 
 	if (!page)
 		return;

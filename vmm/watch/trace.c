@@ -11,6 +11,7 @@
 #include <machine/vcpu.h>
 
 #include <base/bytes.h>
+#include <base/clock.h>
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
@@ -18,14 +19,6 @@
 #include <linux/pci_regs.h>
 #include <string.h>
 #include <time.h>
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
 
 static int put(struct trace *trace, const uint8_t record[TRACE_RECORD])
 {
@@ -49,7 +42,7 @@ static void on_access(struct vfio_watch *watch, const struct vfio_access *access
 		return;
 	store_le16(record + TRACE_AT_DEVICE, (uint16_t)(watch - trace->pt->watches));
 	store_le16(record + TRACE_AT_VCPU, (uint16_t)vcpu_current());
-	store_le64(record + TRACE_AT_TIME, now_ns() - trace->began);
+	store_le64(record + TRACE_AT_TIME, clock_ns() - trace->began);
 	store_le64(record + TRACE_AT_OFFSET, access->offset);
 	store_le64(record + TRACE_AT_VALUE, access->value);
 	trace->accesses++;
@@ -68,7 +61,7 @@ int trace_open(struct trace *trace, const char *path, struct loop *loop, struct 
 		return fail(STATUS_OUTPUT, errno,
 			    "--trace %s: %s; choose a path that can be written", path,
 			    strerror(errno));
-	trace->began = now_ns();
+	trace->began = clock_ns();
 	clock_gettime(CLOCK_REALTIME, &wall);
 	memcpy(header, TRACE_MAGIC, 8);
 	store_le64(header + TRACE_AT_TIME,

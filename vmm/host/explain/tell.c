@@ -10,13 +10,13 @@
  */
 #include "tell.h"
 
+#include <base/clock.h>
 #include <errno.h>
 #include <linux/vfio.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define INDENT "                          "
@@ -46,14 +46,6 @@ static struct sum {
 	uint64_t n, failed;
 } sums[32];
 static unsigned n_sums;
-
-uint64_t explain_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
 
 static void add(struct told *t, const char *fmt, va_list ap)
 {
@@ -192,7 +184,7 @@ static void say_why(const struct told *t)
 static void say_call(const char *name, const struct told *t, int result, bool gives_fd,
 		     uint64_t began)
 {
-	uint64_t now = explain_now();
+	uint64_t now = clock_ns();
 	char answer[96];
 
 	if (result < 0)
@@ -303,7 +295,7 @@ void explain_phase(const char *what)
 void explain_start(int fd)
 {
 	out = fd;
-	start = explain_now();
+	start = clock_ns();
 	phase = NULL;
 	n_said = n_regions = n_sums = 0;
 	explain_on = true;
