@@ -231,15 +231,13 @@ static void devices(void)
 	CHECK(!strstr(text, "1 function"));
 }
 
-/* Of both architectures, whatever this one is. */
+#ifdef __aarch64__
 static void registers(void)
 {
-	uint64_t value = 0x80000, regs[18] = { [16] = 0x100000, [4] = 0x7000 }, sregs[64] = { 0 };
+	uint64_t value = 0x80000;
 	struct kvm_one_reg pc = { .id = 0x6030000000100040, .addr = (uintptr_t)&value };
-	uint32_t init[8] = { 5, BIT(2) | BIT(4) };
-	struct kvm_device_attr vgic = { .group = 0, .attr = 3, .addr = (uintptr_t)&value };
+	struct kvm_vcpu_init init = { .target = 5, .features = { BIT(2) | BIT(4) } };
 
-	sregs[33] = 0xa20; /* EFER, at 264 */
 	start();
 	TELL("KVM_SET_ONE_REG", -1, &pc, 0);
 	pc.id += 2;
@@ -248,20 +246,48 @@ static void registers(void)
 	TELL("KVM_GET_ONE_REG", -1, &pc, -ENOENT);
 	pc.id = 0x603000000013c510;
 	TELL("KVM_GET_ONE_REG", -1, &pc, 0);
-	TELL("KVM_ARM_VCPU_INIT", -1, init, 0);
-	TELL("KVM_SET_REGS", -1, regs, 0);
-	TELL("KVM_SET_SREGS", -1, sregs, 0);
-	TELL("KVM_CREATE_VM", -1, (void *)41, 7);
-	/* What the numbers mean depends on what they are set on, and this is nothing. */
-	TELL("KVM_SET_DEVICE_ATTR", -1, &vgic, 0);
+	TELL("KVM_ARM_VCPU_INIT", -1, &init, 0);
 	stop();
 	CHECK_TOLD("PC is 0x80000 = 0");
 	CHECK_TOLD("PSTATE is 0x80000 = 0");
 	CHECK_TOLD("X1 = ENOENT");
 	CHECK_TOLD("register 0x603000000013c510 = 0");
 	CHECK_TOLD("target 5, PSCI_0_2 | SVE = 0");
+}
+#else
+static void registers(void)
+{
+	struct kvm_regs regs = { .rip = 0x100000, .rsi = 0x7000 };
+	struct kvm_sregs sregs = { .cs.base = 0xffff0000, .cr3 = 0x9000, .efer = 0xa20 };
+	struct kvm_cpuid2 cpuid = { .nent = 40 };
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entries[5];
+	} msrs = { { .nmsrs = 5 }, { { .index = 0x2ff, .data = 0xc06 }, { .index = 0x1a0 } } };
+
+	start();
+	TELL("KVM_SET_REGS", -1, &regs, 0);
+	TELL("KVM_SET_SREGS", -1, &sregs, 0);
+	TELL("KVM_SET_CPUID2", -1, &cpuid, 0);
+	TELL("KVM_SET_MSRS", -1, &msrs, 5);
+	stop();
 	CHECK_TOLD("RIP 0x100000, RBX 0, RSI 0x7000, RSP 0 = 0");
-	CHECK_TOLD("EFER 0xa20 = 0");
+	CHECK_TOLD("CS at 0xffff0000, CR0 0, CR3 0x9000, CR4 0, EFER 0xa20 = 0");
+	CHECK_TOLD("40 entries = 0");
+	CHECK_TOLD("MSR 0x2ff: 0xc06, MSR 0x1a0: 0, MSR 0: 0, MSR 0: 0, and 1 more = 5");
+}
+#endif
+
+static void attributes(void)
+{
+	uint64_t value = 0x80000;
+	struct kvm_device_attr vgic = { .group = 0, .attr = 3, .addr = (uintptr_t)&value };
+
+	start();
+	TELL("KVM_CREATE_VM", -1, (void *)41, 7);
+	/* What the numbers mean depends on what they are set on, and this is nothing. */
+	TELL("KVM_SET_DEVICE_ATTR", -1, &vgic, 0);
+	stop();
 	CHECK_TOLD("type 41 (bits of guest physical address) = fd 7");
 	CHECK_TOLD("group 0, attribute 3 = 0");
 }
@@ -279,7 +305,7 @@ static void unknown(void)
 }
 
 static const struct test tests[] = {
-	TEST(off),        TEST(the_door), TEST(phases),    TEST(sums),    TEST(memory),
-	TEST(interrupts), TEST(devices),  TEST(registers), TEST(unknown),
+	TEST(off),        TEST(the_door), TEST(phases),    TEST(sums),       TEST(memory),
+	TEST(interrupts), TEST(devices),  TEST(registers), TEST(attributes), TEST(unknown),
 };
 TEST_MAIN(tests)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Arguments of calls in words: what calls.c says of each row, by who is called
- * (kvm.c, vfio.c, iommufd.c), and the words that they share.
+ * (kvm.c, vfio.c, iommufd.c; kvm_<architecture>.c has rows of its own), and the words that they share.
  */
 #pragma once
 
@@ -44,12 +44,14 @@ void tell_device_attr(struct told *t, const void *arg, int result);
 void tell_by_value(struct told *t, const void *arg, int result);
 void tell_address(struct told *t, const void *arg, int result);
 void tell_vcpu_id(struct told *t, const void *arg, int result);
-void tell_entries(struct told *t, const void *arg, int result);
-void tell_msrs(struct told *t, const void *arg, int result);
-void tell_one_reg(struct told *t, const void *arg, int result);
-void tell_vcpu_init(struct told *t, const void *arg, int result);
-void tell_regs(struct told *t, const void *arg, int result);
-void tell_sregs(struct told *t, const void *arg, int result);
+
+/*
+ * What one architecture has beside that: its row of that name (NULL: none), and whether it knew the
+ * device that an attribute is set on and put it into words.
+ */
+struct kvm_device_attr;
+const struct explain_row *explain_arch_row(const char *name);
+bool explain_arch_attr(struct told *t, const struct kvm_device_attr *attr);
 
 void tell_bind_iommufd(struct told *t, const void *arg, int result);
 void tell_attach(struct told *t, const void *arg, int result);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What `--explain` knows of each call: why a VMM makes it, where the kernel documents it, and how
- * to read its argument. One row for each request that passes the door (tests/lint/explain). Rows are
- * found by name and not by number: requests of one architecture are known on all.
+ * to read its argument. One row for each request that passes the door (tests/lint/explain); what only one
+ * architecture is asked has its row in kvm_<architecture>.c.
  *
  * Sections of api.rst are named by the call, as their titles are. Arguments are ours: nothing here is
  * chosen by a guest.
@@ -82,16 +82,6 @@ static const struct explain_row rows[] = {
 	{ "IOMMU_IOAS_MAP",
 	  "As IOMMU_IOAS_MAP_FILE, by address: for kernels before 6.13, or memory that is no file.",
 	  IOMMUFD, tell_ioas_map },
-	{ "KVM_SET_IDENTITY_MAP_ADDR",
-	  "A page that Intel processors without unrestricted guest mode need; nobody else may use "
-	  "it.",
-	  API ": KVM_SET_IDENTITY_MAP_ADDR", tell_address },
-	{ "KVM_SET_TSS_ADDR", "Three pages, for the same reason.", API ": KVM_SET_TSS_ADDR",
-	  tell_by_value },
-	{ "KVM_CREATE_IRQCHIP",
-	  "The interrupt controllers (PIC, IOAPIC, a local APIC for each vcpu) in the kernel: "
-	  "without them no interrupt reaches the guest but through us.",
-	  API ": KVM_CREATE_IRQCHIP" },
 	{ "KVM_SET_GSI_ROUTING",
 	  "What each interrupt number (GSI) means: a pin of the irqchip, or a message. The table is "
 	  "always given whole.",
@@ -132,36 +122,6 @@ static const struct explain_row rows[] = {
 	  API ": KVM_GET_VCPU_MMAP_SIZE" },
 	{ "KVM_CREATE_VCPU", "A processor; a thread of ours runs it.", API ": KVM_CREATE_VCPU",
 	  tell_vcpu_id, true },
-	{ "KVM_GET_SUPPORTED_CPUID", "What this processor and KVM can show a guest.",
-	  API ": KVM_GET_SUPPORTED_CPUID", tell_entries },
-	{ "KVM_SET_CPUID2",
-	  "What the guest's CPUID instruction answers: the host's, with our topology.",
-	  API ": KVM_SET_CPUID2", tell_entries },
-	{ "KVM_SET_MSRS",
-	  "Registers that firmware would have set: memory types, for one. The result is how many "
-	  "were taken.",
-	  API ": KVM_SET_MSRS", tell_msrs },
-	{ "KVM_GET_MSRS", "Registers that firmware would have set.", API ": KVM_GET_MSRS",
-	  tell_msrs },
-	{ "KVM_GET_SREGS", "Segments and control registers as reset leaves them.",
-	  API ": KVM_GET_SREGS", tell_sregs },
-	{ "KVM_SET_SREGS", "The mode in which the kernel's boot protocol wants to be entered.",
-	  API ": KVM_SET_SREGS", tell_sregs },
-	{ "KVM_GET_REGS", "Where the vcpu is: for a message about one that is stuck.",
-	  API ": KVM_GET_REGS", tell_regs },
-	{ "KVM_SET_REGS", "The kernel's entry point and its argument.", API ": KVM_SET_REGS",
-	  tell_regs },
-	{ "KVM_TRANSLATE", "Where a guest's address is: for a message about a vcpu that is stuck.",
-	  API ": KVM_TRANSLATE" },
-	{ "KVM_ARM_PREFERRED_TARGET", "The kind of processor that this host is.",
-	  API ": KVM_ARM_PREFERRED_TARGET" },
-	{ "KVM_ARM_VCPU_INIT", "A processor of that kind, with what it can do.",
-	  API ": KVM_ARM_VCPU_INIT", tell_vcpu_init },
-	{ "KVM_ARM_VCPU_FINALIZE", "Its vector registers are as they shall be.",
-	  API ": KVM_ARM_VCPU_FINALIZE" },
-	{ "KVM_SET_ONE_REG", "A register as the boot protocol wants it.", API ": KVM_SET_ONE_REG",
-	  tell_one_reg },
-	{ "KVM_GET_ONE_REG", "A register, for a message.", API ": KVM_GET_ONE_REG", tell_one_reg },
 	{ "IOMMU_HWPT_ALLOC", "A hardware page table with a property: asked for by thru probe.",
 	  IOMMUFD ": IOMMUFD_OBJ_HWPT_PAGING", tell_hwpt_alloc },
 	{ "IOMMU_HWPT_SET_DIRTY_TRACKING",
@@ -175,10 +135,18 @@ static const struct explain_row rows[] = {
 	  tell_destroy },
 };
 
+const struct explain_row *explain_row_in(const struct explain_row *table, unsigned n,
+					 const char *name)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!strcmp(table[i].name, name))
+			return &table[i];
+	return NULL;
+}
+
 const struct explain_row *explain_row(const char *name)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
-		if (!strcmp(rows[i].name, name))
-			return &rows[i];
-	return NULL;
+	const struct explain_row *row = explain_row_in(rows, ARRAY_SIZE(rows), name);
+
+	return row ? row : explain_arch_row(name);
 }

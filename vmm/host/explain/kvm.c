@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Arguments of KVM's calls in words. Structures of one architecture's are read by offset: requests of
- * each are known on all. Pure functions of their arguments.
+ * Arguments of KVM's calls in words: those that all architectures have. What only one has is in
+ * kvm_<architecture>.c, of which that of this program's is built. Pure functions of their arguments.
  */
 #include "args.h"
 
@@ -180,67 +180,15 @@ static void vfio_file(struct told *t, const struct kvm_device_attr *attr)
 	t->see = DEVICES "vfio.rst";
 }
 
-/* Groups and attributes of arch/arm64/include/uapi/asm/kvm.h. */
-enum { VGIC_ADDR = 0, VGIC_NR_IRQS = 3, VGIC_CTRL = 4, VGIC_CTRL_INIT = 0 };
-
-static void vgic_attr(struct told *t, const struct kvm_device_attr *attr)
-{
-	static const char *const parts[] = { "GICv2 distributor", "GICv2 CPU interface",
-					     "distributor", "redistributors", "ITS" };
-	uint64_t address;
-	uint32_t n;
-
-	t->see = strstr(t->on, "its")  ? DEVICES "arm-vgic-its.rst"
-		 : strstr(t->on, "v3") ? DEVICES "arm-vgic-v3.rst"
-				       : DEVICES "arm-vgic.rst";
-	if (attr->group == VGIC_ADDR && attr->attr < ARRAY_SIZE(parts) && attr->addr) {
-		memcpy(&address, (const void *)(uintptr_t)attr->addr, sizeof(address));
-		told_add(t, "KVM_DEV_ARM_VGIC_GRP_ADDR %s at %#" PRIx64, parts[attr->attr],
-			 address);
-		t->why = "Where the guest finds this part of its interrupt controller.";
-	} else if (attr->group == VGIC_NR_IRQS && attr->addr) {
-		memcpy(&n, (const void *)(uintptr_t)attr->addr, sizeof(n));
-		told_add(t, "KVM_DEV_ARM_VGIC_GRP_NR_IRQS %u", n);
-		t->why = "How many interrupts it has, those of each processor included.";
-	} else if (attr->group == VGIC_CTRL && attr->attr == VGIC_CTRL_INIT) {
-		told_add(t, "KVM_DEV_ARM_VGIC_CTRL_INIT");
-		t->why = "It is whole: its parts are placed and the processors are there.";
-	} else {
-		told_add(t, "group %u, attribute %llu", attr->group, attr->attr);
-	}
-}
-
-enum { VCPU_PMU = 0, VCPU_PMU_IRQ = 0, VCPU_PMU_INIT = 1 };
-
-static void vcpu_attr(struct told *t, const struct kvm_device_attr *attr)
-{
-	int32_t irq;
-
-	t->see = DEVICES "vcpu.rst";
-	if (attr->group == VCPU_PMU && attr->attr == VCPU_PMU_IRQ && attr->addr) {
-		memcpy(&irq, (const void *)(uintptr_t)attr->addr, sizeof(irq));
-		told_add(t, "KVM_ARM_VCPU_PMU_V3_IRQ %d", irq);
-		t->why = "The interrupt by which the guest's performance counters tell that one is "
-			 "full.";
-	} else if (attr->group == VCPU_PMU && attr->attr == VCPU_PMU_INIT) {
-		told_add(t, "KVM_ARM_VCPU_PMU_V3_INIT");
-		t->why = "The performance counters are ready, once the interrupt controller is.";
-	} else {
-		told_add(t, "group %u, attribute %llu", attr->group, attr->attr);
-	}
-}
-
 /* The numbers of groups and attributes mean what the device that they are set on says. */
 void tell_device_attr(struct told *t, const void *arg, int result)
 {
 	const struct kvm_device_attr *attr = arg;
 
-	if (!strncmp(t->on, "kvm-arm-vgic", 12))
-		vgic_attr(t, attr);
-	else if (!strncmp(t->on, "kvm-vcpu", 8))
-		vcpu_attr(t, attr);
-	else if (attr->group == KVM_DEV_VFIO_FILE && attr->addr &&
-		 (attr->attr == KVM_DEV_VFIO_FILE_ADD || attr->attr == KVM_DEV_VFIO_FILE_DEL))
+	if (explain_arch_attr(t, attr))
+		return;
+	if (attr->group == KVM_DEV_VFIO_FILE && attr->addr &&
+	    (attr->attr == KVM_DEV_VFIO_FILE_ADD || attr->attr == KVM_DEV_VFIO_FILE_DEL))
 		vfio_file(t, attr);
 	else
 		told_add(t, "group %u, attribute %llu", attr->group, attr->attr);
@@ -259,101 +207,4 @@ void tell_address(struct told *t, const void *arg, int result)
 void tell_vcpu_id(struct told *t, const void *arg, int result)
 {
 	told_add(t, "id %ju", (uintmax_t)(uintptr_t)arg);
-}
-
-/* struct kvm_cpuid2, struct kvm_msrs: a count first, whatever the architecture. */
-void tell_entries(struct told *t, const void *arg, int result)
-{
-	told_add(t, "%u entries", *(const uint32_t *)arg);
-}
-
-/* struct kvm_msrs of x86: count, padding, then index and value, 16 bytes each. */
-void tell_msrs(struct told *t, const void *arg, int result)
-{
-	const uint8_t *p = arg;
-	uint32_t n, index;
-	uint64_t value;
-
-	memcpy(&n, p, sizeof(n));
-	for (uint32_t i = 0; i < MIN(n, 4u); i++) {
-		memcpy(&index, p + 8 + 16ul * i, sizeof(index));
-		memcpy(&value, p + 16 + 16ul * i, sizeof(value));
-		told_add(t, "%sMSR %#x: %#" PRIx64, i ? ", " : "", index, value);
-	}
-	if (n > 4)
-		told_add(t, ", and %u more", n - 4);
-}
-
-/* Core registers are named by their offset in struct kvm_regs, in words of 32 bits (api.rst 4.68). */
-#define ARM_CORE    0x6030000000100000ull
-#define ARM_CORE_SP 62
-#define ARM_CORE_PC 64
-#define ARM_PSTATE  66
-
-void tell_one_reg(struct told *t, const void *arg, int result)
-{
-	const struct kvm_one_reg *reg = arg;
-	uint64_t at = reg->id - ARM_CORE, value;
-
-	if (at < ARM_CORE_SP && !(at & 1))
-		told_add(t, "X%u", (unsigned)at / 2);
-	else if (at == ARM_CORE_SP)
-		told_add(t, "SP");
-	else if (at == ARM_CORE_PC)
-		told_add(t, "PC");
-	else if (at == ARM_PSTATE)
-		told_add(t, "PSTATE");
-	else
-		told_add(t, "register %#llx", reg->id);
-	if (result || at > ARM_PSTATE)
-		return;
-	memcpy(&value, (const void *)(uintptr_t)reg->addr, sizeof(value));
-	told_add(t, " is %#" PRIx64, value);
-}
-
-/* struct kvm_vcpu_init: the target, then bits of KVM_ARM_VCPU_*. */
-void tell_vcpu_init(struct told *t, const void *arg, int result)
-{
-	static const struct told_name features[] = {
-		{ BIT(0), "POWER_OFF", NULL },
-		{ BIT(1), "EL1_32BIT", NULL },
-		{ BIT(2), "PSCI_0_2", NULL },
-		{ BIT(3), "PMU_V3", NULL },
-		{ BIT(4), "SVE", NULL },
-		{ BIT(5), "PTRAUTH_ADDRESS", NULL },
-		{ BIT(6), "PTRAUTH_GENERIC", NULL },
-		{ BIT(7), "HAS_EL2", NULL },
-	};
-	uint32_t words[2];
-
-	memcpy(words, arg, sizeof(words));
-	told_add(t, "target %u, ", words[0]);
-	TELL_FLAGS(t, words[1], features);
-}
-
-static uint64_t at64(const void *arg, unsigned offset)
-{
-	uint64_t value;
-
-	memcpy(&value, (const uint8_t *)arg + offset, sizeof(value));
-	return value;
-}
-
-/* struct kvm_regs of x86: RAX, RBX, RCX, RDX, RSI, RDI, RSP, RBP, R8-R15, RIP, RFLAGS. */
-void tell_regs(struct told *t, const void *arg, int result)
-{
-	if (!result)
-		told_add(t, "RIP %#" PRIx64 ", RBX %#" PRIx64 ", RSI %#" PRIx64 ", RSP %#" PRIx64,
-			 at64(arg, 128), at64(arg, 8), at64(arg, 32), at64(arg, 48));
-}
-
-/* struct kvm_sregs of x86: eight segments of 24 bytes, CS first, GDT and IDT, CR0, CR2, CR3, CR4, CR8, EFER. */
-void tell_sregs(struct told *t, const void *arg, int result)
-{
-	if (!result)
-		told_add(t,
-			 "CS at %#" PRIx64 ", CR0 %#" PRIx64 ", CR3 %#" PRIx64 ", CR4 %#" PRIx64
-			 ", EFER %#" PRIx64,
-			 at64(arg, 0), at64(arg, 224), at64(arg, 240), at64(arg, 248),
-			 at64(arg, 264));
 }

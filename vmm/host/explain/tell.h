@@ -31,3 +31,5 @@ struct explain_row {
 
 /* NULL: not known. */
 const struct explain_row *explain_row(const char *name);
+const struct explain_row *explain_row_in(const struct explain_row *rows, unsigned n,
+					 const char *name);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What only KVM of x86 is asked, and its arguments in words. Pure functions of their arguments.
+ */
+#include "args.h"
+
+#include <inttypes.h>
+#include <linux/kvm.h>
+
+static void tell_cpuid(struct told *t, const void *arg, int result)
+{
+	const struct kvm_cpuid2 *cpuid = arg;
+
+	told_add(t, "%u entries", cpuid->nent);
+}
+
+static void tell_msrs(struct told *t, const void *arg, int result)
+{
+	const struct kvm_msrs *msrs = arg;
+
+	for (unsigned i = 0; i < MIN(msrs->nmsrs, 4u); i++)
+		told_add(t, "%sMSR %#x: %#" PRIx64, i ? ", " : "", msrs->entries[i].index,
+			 (uint64_t)msrs->entries[i].data);
+	if (msrs->nmsrs > 4)
+		told_add(t, ", and %u more", msrs->nmsrs - 4);
+}
+
+static void tell_regs(struct told *t, const void *arg, int result)
+{
+	const struct kvm_regs *regs = arg;
+
+	if (!result)
+		told_add(t, "RIP %#llx, RBX %#llx, RSI %#llx, RSP %#llx", regs->rip, regs->rbx,
+			 regs->rsi, regs->rsp);
+}
+
+static void tell_sregs(struct told *t, const void *arg, int result)
+{
+	const struct kvm_sregs *sregs = arg;
+
+	if (!result)
+		told_add(t, "CS at %#llx, CR0 %#llx, CR3 %#llx, CR4 %#llx, EFER %#llx",
+			 sregs->cs.base, sregs->cr0, sregs->cr3, sregs->cr4, sregs->efer);
+}
+
+/* In the order in which a VM meets them. */
+static const struct explain_row rows[] = {
+	{ "KVM_SET_IDENTITY_MAP_ADDR",
+	  "A page that Intel processors without unrestricted guest mode need; nobody else may use "
+	  "it.",
+	  API ": KVM_SET_IDENTITY_MAP_ADDR", tell_address },
+	{ "KVM_SET_TSS_ADDR", "Three pages, for the same reason.", API ": KVM_SET_TSS_ADDR",
+	  tell_by_value },
+	{ "KVM_CREATE_IRQCHIP",
+	  "The interrupt controllers (PIC, IOAPIC, a local APIC for each vcpu) in the kernel: "
+	  "without them no interrupt reaches the guest but through us.",
+	  API ": KVM_CREATE_IRQCHIP" },
+	{ "KVM_GET_SUPPORTED_CPUID", "What this processor and KVM can show a guest.",
+	  API ": KVM_GET_SUPPORTED_CPUID", tell_cpuid },
+	{ "KVM_SET_CPUID2",
+	  "What the guest's CPUID instruction answers: the host's, with our topology.",
+	  API ": KVM_SET_CPUID2", tell_cpuid },
+	{ "KVM_SET_MSRS",
+	  "Registers that firmware would have set: memory types, for one. The result is how many "
+	  "were taken.",
+	  API ": KVM_SET_MSRS", tell_msrs },
+	{ "KVM_GET_MSRS", "Registers that firmware would have set.", API ": KVM_GET_MSRS",
+	  tell_msrs },
+	{ "KVM_GET_SREGS", "Segments and control registers as reset leaves them.",
+	  API ": KVM_GET_SREGS", tell_sregs },
+	{ "KVM_SET_SREGS", "The mode in which the kernel's boot protocol wants to be entered.",
+	  API ": KVM_SET_SREGS", tell_sregs },
+	{ "KVM_GET_REGS", "Where the vcpu is: for a message about one that is stuck.",
+	  API ": KVM_GET_REGS", tell_regs },
+	{ "KVM_SET_REGS", "The kernel's entry point and its argument.", API ": KVM_SET_REGS",
+	  tell_regs },
+	{ "KVM_TRANSLATE", "Where a guest's address is: for a message about a vcpu that is stuck.",
+	  API ": KVM_TRANSLATE" },
+};
+
+const struct explain_row *explain_arch_row(const char *name)
+{
+	return explain_row_in(rows, ARRAY_SIZE(rows), name);
+}
+
+/* No device of x86 has attributes that thru sets. */
+bool explain_arch_attr(struct told *t, const struct kvm_device_attr *attr)
+{
+	return false;
+}
