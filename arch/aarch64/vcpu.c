@@ -124,9 +124,9 @@ int arch_vcpu_boot(struct vcpu *vcpu)
 
 static void stuck(struct vcpu *vcpu, const char *what, uint64_t detail)
 {
-	fail(STATUS_GUEST_STUCK, EFAULT, "guest: vcpu %u at pc %#llx: %s (%#llx)", vcpu->index,
-	     (unsigned long long)program_counter(vcpu), what, (unsigned long long)detail);
-	loop_post(vcpu->board->loop, VM_EVENT_STUCK, 0);
+	loop_post_why(vcpu->board->loop, VM_EVENT_STUCK, STATUS_GUEST_STUCK,
+		      "guest: vcpu %u at pc %#llx: %s (%#llx)", vcpu->index,
+		      (unsigned long long)program_counter(vcpu), what, (unsigned long long)detail);
 }
 
 static void system_event(struct vcpu *vcpu)
@@ -156,13 +156,13 @@ static void not_decodable(struct vcpu *vcpu)
 {
 	uint64_t address = vcpu->run->arm_nisv.fault_ipa;
 
-	fail(STATUS_GUEST_STUCK, ENOSYS,
-	     "guest: vcpu %u at pc %#llx touched %#llx, which is no memory, with an instruction that "
-	     "KVM cannot decode (syndrome %#llx); its driver must use single plain loads and stores "
-	     "for device registers",
-	     vcpu->index, (unsigned long long)program_counter(vcpu), (unsigned long long)address,
-	     (unsigned long long)vcpu->run->arm_nisv.esr_iss);
-	loop_post(vcpu->board->loop, VM_EVENT_STUCK, 0);
+	loop_post_why(
+		vcpu->board->loop, VM_EVENT_STUCK, STATUS_GUEST_STUCK,
+		"guest: vcpu %u at pc %#llx touched %#llx, which is no memory, with an instruction that "
+		"KVM cannot decode (syndrome %#llx); its driver must use single plain loads and stores "
+		"for device registers",
+		vcpu->index, (unsigned long long)program_counter(vcpu), (unsigned long long)address,
+		(unsigned long long)vcpu->run->arm_nisv.esr_iss);
 }
 
 bool arch_vcpu_exit(struct vcpu *vcpu)

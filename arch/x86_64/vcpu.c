@@ -214,11 +214,10 @@ static bool stuck(struct vcpu *vcpu, const char *why, uint64_t detail)
 	n = instruction(vcpu, (sregs.cs.l ? 0 : sregs.cs.base) + regs.rip, bytes);
 	for (unsigned i = 0; i < n; i++)
 		snprintf(hex + 3 * i, 4, " %02x", bytes[i]);
-	fail(STATUS_GUEST_STUCK, EIO,
-	     "vcpu %u: %s (%#" PRIx64 ") at rip %#" PRIx64 ", cr0 %#" PRIx64
-	     ", instruction bytes%s; this is a bug in the guest, or in the host's KVM",
-	     vcpu->index, why, detail, (uint64_t)regs.rip, (uint64_t)sregs.cr0, hex);
-	loop_post(vcpu->board->loop, VM_EVENT_STUCK, 0);
+	loop_post_why(vcpu->board->loop, VM_EVENT_STUCK, STATUS_GUEST_STUCK,
+		      "vcpu %u: %s (%#" PRIx64 ") at rip %#" PRIx64 ", cr0 %#" PRIx64
+		      ", instruction bytes%s; this is a bug in the guest, or in the host's KVM",
+		      vcpu->index, why, detail, (uint64_t)regs.rip, (uint64_t)sregs.cr0, hex);
 	return false;
 }
 

@@ -100,6 +100,7 @@ static void out_fail(struct serial *s, int errnum)
 
 	s->out_lost = true;
 	s->out_n = 0;
+	error_clear();
 	if (errnum == EPIPE)
 		fail(STATUS_OUTPUT, errnum,
 		     "console output: %s was closed by its reader; keep the reader running, or use "
@@ -110,7 +111,7 @@ static void out_fail(struct serial *s, int errnum)
 		     errnum == ENOSPC || errnum == EDQUOT
 			     ? "free some space or choose another file"
 			     : "choose another place with --serial file:PATH");
-	loop_post(s->loop, VM_EVENT_OUTPUT_LOST, 0);
+	loop_post_error(s->loop, VM_EVENT_OUTPUT_LOST);
 }
 
 static void timer_arm(struct serial *s)

@@ -20,11 +20,11 @@ static void on_error(struct loop_source *source, uint32_t events)
 
 	(void)events;
 	fd_event_take(source->fd);
-	fail(STATUS_DEVICE_LOST, EIO,
-	     "%s: the device reported an uncorrectable PCI Express error and its state is unknown, so "
-	     "the guest was stopped; see the host's kernel log (dmesg)",
-	     ev->dev->name);
-	loop_post(ev->loop, VM_EVENT_DEVICE_LOST, 0);
+	loop_post_why(
+		ev->loop, VM_EVENT_DEVICE_LOST, STATUS_DEVICE_LOST,
+		"%s: the device reported an uncorrectable PCI Express error and its state is unknown, so "
+		"the guest was stopped; see the host's kernel log (dmesg)",
+		ev->dev->name);
 }
 
 static void on_request(struct loop_source *source, uint32_t events)
@@ -33,11 +33,11 @@ static void on_request(struct loop_source *source, uint32_t events)
 
 	(void)events;
 	fd_event_take(source->fd);
-	fail(STATUS_DEVICE_LOST, ENODEV,
-	     "%s: the host wants the device back (unbind or removal), so the guest was stopped; bind "
-	     "it to vfio-pci and run the guest again",
-	     ev->dev->name);
-	loop_post(ev->loop, VM_EVENT_DEVICE_LOST, 0);
+	loop_post_why(
+		ev->loop, VM_EVENT_DEVICE_LOST, STATUS_DEVICE_LOST,
+		"%s: the host wants the device back (unbind or removal), so the guest was stopped; bind "
+		"it to vfio-pci and run the guest again",
+		ev->dev->name);
 }
 
 /* A kernel or a device without the event (AER needs a PCIe device) has count 0: nothing to watch. */

@@ -25,9 +25,8 @@ void vfio_function_lost(struct vfio_function *fn, const char *why)
 	if (fn->lost)
 		return;
 	fn->lost = fn->dev->gone = true;
-	fail(STATUS_DEVICE_LOST, EIO, "%s: the device does not answer any more: %s", fn->dev->name,
-	     why);
-	loop_post(fn->loop, VM_EVENT_DEVICE_LOST, 0);
+	loop_post_why(fn->loop, VM_EVENT_DEVICE_LOST, STATUS_DEVICE_LOST,
+		      "%s: the device does not answer any more: %s", fn->dev->name, why);
 }
 
 void vfio_function_trouble(struct vfio_function *fn, const char *what)

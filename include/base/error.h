@@ -4,6 +4,9 @@
  * *knows* what went wrong records one line for the operator with fail(): it names the object, says
  * what is wrong and what to do. Everyone above passes the number up unchanged; main() prints the
  * line once and exits with the recorded status. Guest misbehaviour is never an error (see log.h).
+ *
+ * A record is its thread's own, until it is dropped or handed over: with an event (loop.h), or by a
+ * thread that ends to the one that joins it. So what one thread tried in vain covers no other's reason.
  */
 #pragma once
 
@@ -25,14 +28,20 @@ enum exit_status {
 	STATUS_SIGNAL = 128,      /* plus the signal's number: SIGINT 130, SIGTERM 143 */
 };
 
+/* A recorded reason, to be handed over. */
+struct error {
+	enum exit_status status;
+	char text[1024]; /* "": none */
+};
+
 /*
  * Record why something failed and return -errnum (errnum is positive, as in errno).
- * The first record wins until error_clear(): it is nearest to the cause. Thread-safe.
+ * This thread's first record wins until error_clear(): it is nearest to the cause.
  * The text has no newline and no "thru:" prefix; it reads "OBJECT: what is wrong; what to do".
  */
 int fail(enum exit_status status, int errnum, const char *fmt, ...) _printf_(3, 4);
 
-/* The recorded line, or "" when there is none. Valid until error_clear(). */
+/* This thread's line, or "" when there is none. Valid until error_clear(). */
 const char *error_message(void);
 
 /* The status that goes with error_message(); STATUS_FAILURE when nothing was recorded. */
@@ -40,3 +49,7 @@ enum exit_status error_status(void);
 
 /* Forget the record: for callers that probe (`thru devices`) and for tests. */
 void error_clear(void);
+
+/* Hand over: take this thread's record away; put one in its place, whatever was there. */
+void error_take(struct error *ret);
+void error_put(const struct error *error);

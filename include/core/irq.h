@@ -6,12 +6,15 @@
 #pragma once
 
 #include <base/types.h>
+#include <core/loop.h>
 #include <linux/kvm.h>
 
 #define IRQ_GSI_MAX 4096
 
 struct irq_router {
-	int vm_fd;          /* -1: no KVM (unit tests) */
+	int vm_fd; /* -1: no KVM (unit tests) */
+	struct loop *
+		loop; /* is told when a line cannot be driven; NULL: nobody is. The owner's to set */
 	uint32_t line_base; /* added to a GSI for KVM_IRQ_LINE: 0 on x86_64, see aarch64 */
 	unsigned gsi_limit; /* KVM_CAP_IRQ_ROUTING, at most IRQ_GSI_MAX */
 	unsigned msi_first; /* GSIs below are pins of the irqchip */

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <base/error.h>
 #include <base/types.h>
 #include <core/lock.h>
 
@@ -26,11 +27,11 @@ enum vm_event {
 	VM_EVENT_REBOOT,
 	VM_EVENT_PANIC,       /* pvpanic */
 	VM_EVENT_CRASH,       /* triple fault */
-	VM_EVENT_STUCK,       /* KVM cannot emulate; the reason is recorded with fail() */
+	VM_EVENT_STUCK,       /* KVM cannot emulate; comes with a reason */
 	VM_EVENT_SIGNAL,      /* value: the signal's number */
-	VM_EVENT_OUTPUT_LOST, /* recorded with fail() */
-	VM_EVENT_DEVICE_LOST, /* recorded with fail() */
-	VM_EVENT_FAILED,      /* anything else that ends the VM, recorded with fail() */
+	VM_EVENT_OUTPUT_LOST, /* comes with a reason */
+	VM_EVENT_DEVICE_LOST, /* comes with a reason */
+	VM_EVENT_FAILED,      /* anything else that ends the VM; comes with a reason */
 };
 
 struct loop {
@@ -39,6 +40,7 @@ struct loop {
 	struct lock *lock;   /* NULL: handlers are called without */
 	enum vm_event event; /* the heaviest posted so far; atomic */
 	int event_value;
+	struct error event_why;
 };
 
 /* `lock` outlives the loop; NULL: none. */
@@ -53,11 +55,19 @@ int loop_add(struct loop *loop, struct loop_source *source, uint32_t events) _mu
 void loop_change(struct loop *loop, struct loop_source *source, uint32_t events);
 void loop_remove(struct loop *loop, struct loop_source *source);
 
-/* Run handlers until an event is posted. Returns it; *ret_value is its value. */
+/*
+ * Run handlers until an event is posted. Returns it; *ret_value is its value, and the reason that it
+ * came with is now this thread's record (error.h). What a handler recorded and did not post is dropped.
+ */
 enum vm_event loop_run(struct loop *loop, int *ret_value);
 
 /* Post an event from any thread, with or without the lock, also from a handler. */
 void loop_post(struct loop *loop, enum vm_event event, int value);
+
+/* The same with its reason, as fail() takes one; or with what this thread has recorded, which goes. */
+void loop_post_why(struct loop *loop, enum vm_event event, enum exit_status status, const char *fmt,
+		   ...) _printf_(4, 5);
+void loop_post_error(struct loop *loop, enum vm_event event);
 
 /* Drop a posted event lighter than `keep`: what a machine said that is no more. */
 void loop_forget(struct loop *loop, enum vm_event keep);

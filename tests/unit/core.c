@@ -378,6 +378,78 @@ static void post_passes_the_lock(void)
 	lock_deinit(&w.lock);
 }
 
+/* A reason is its thread's until it goes with an event; what another thread tried covers none. */
+static void reason_travels(void)
+{
+	struct loop loop;
+	int value;
+
+	CHECK_EQ(loop_init(&loop, NULL), 0);
+	loop_post_why(&loop, VM_EVENT_DEVICE_LOST, STATUS_DEVICE_LOST, "device %d: lost", 7);
+	/* A failed action of the guest, before the loop is read and after: dropped, or lighter. */
+	CHECK_EQ(fail(STATUS_HOST, ENOSPC, "a guest's action"), -ENOSPC);
+	error_clear();
+	CHECK_EQ(fail(STATUS_HOST, ENOSPC, "another"), -ENOSPC);
+	loop_post_error(&loop, VM_EVENT_STUCK);
+	CHECK(!*error_message());
+	CHECK_EQ(fail(STATUS_HOST, ENOSPC, "and one that is left"), -ENOSPC);
+	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_DEVICE_LOST);
+	CHECK_EQ(error_status(), STATUS_DEVICE_LOST);
+	CHECK_ERROR("device 7: lost");
+	/* The next event has nothing of it. */
+	CHECK_EQ(fail(STATUS_HOST, ENOSPC, "left again"), -ENOSPC);
+	loop_post(&loop, VM_EVENT_POWEROFF, 0);
+	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_POWEROFF);
+	CHECK(!*error_message());
+	loop_deinit(&loop);
+}
+
+static void *fail_here(void *arg)
+{
+	struct error *error = arg;
+
+	if (!*error_message() && fail(STATUS_IMAGE, EINVAL, "over there"))
+		error_take(error);
+	return NULL;
+}
+
+/* Of two threads each has its own record; it is handed over by whoever joins. */
+static void reason_of_a_thread(void)
+{
+	struct error error = { .text = "" };
+	pthread_t thread;
+
+	CHECK_EQ(fail(STATUS_HOST, ENOSPC, "here"), -ENOSPC);
+	CHECK_EQ(pthread_create(&thread, NULL, fail_here, &error), 0);
+	pthread_join(thread, NULL);
+	CHECK_EQ(error.status, STATUS_IMAGE);
+	CHECK_ERROR("here");
+	error_put(&error);
+	CHECK_EQ(error_status(), STATUS_IMAGE);
+	CHECK_ERROR("over there");
+}
+
+/* A line that KVM will not drive ends the VM: its guest would wait for ever. */
+static void line_that_fails(void)
+{
+	struct irq_router router;
+	struct loop loop;
+	int value, fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* every ioctl is ENOTTY */
+
+	CHECK(fd >= 0);
+	CHECK_EQ(loop_init(&loop, NULL), 0);
+	CHECK_EQ(irq_router_init(&router, -1, 24), 0);
+	router.vm_fd = fd;
+	router.loop = &loop;
+	irq_line_set((struct irq_line){ .router = &router, .gsi = 4 }, true);
+	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_FAILED);
+	CHECK_EQ(error_status(), STATUS_FAILURE);
+	CHECK_ERROR("interrupt line 4 cannot be driven: Inappropriate ioctl for device; ");
+	irq_router_deinit(&router);
+	loop_deinit(&loop);
+	fd_close(&fd);
+}
+
 static void *post_signal(void *arg)
 {
 	loop_post(arg, VM_EVENT_SIGNAL, 15);
@@ -480,6 +552,9 @@ static const struct test tests[] = {
 	TEST(irq_routes_to_a_frame),
 	TEST(irq_gsis_run_out),
 	TEST(loop_dispatches),
+	TEST(reason_travels),
+	TEST(reason_of_a_thread),
+	TEST(line_that_fails),
 	TEST(lock_waits),
 	TEST(post_passes_the_lock),
 	TEST(heaviest_event_wins),

@@ -239,10 +239,9 @@ static void noise(void)
 
 static unsigned posted;
 
-void loop_post(struct loop *loop, enum vm_event event, int value)
+void loop_post_error(struct loop *loop, enum vm_event event)
 {
 	(void)loop;
-	(void)value;
 	posted += event == VM_EVENT_OUTPUT_LOST;
 }
 

@@ -171,9 +171,19 @@ void irq_fd_remove(struct irq_router *router, unsigned gsi, int fd)
 
 void irq_line_set(struct irq_line line, bool level)
 {
+	int r;
+
 	if (!line.router || line.router->vm_fd < 0)
 		return;
-	/* The pin exists for the VM's life, so this is refused only when the VM is gone. */
-	if (kvm_irq_line(line.router->vm_fd, line.gsi + line.router->line_base, level))
-		error_clear();
+	/* The pin exists for the VM's life. A guest whose interrupt is lost waits for ever: end it. */
+	r = kvm_irq_line(line.router->vm_fd, line.gsi + line.router->line_base, level);
+	if (!r)
+		return;
+	error_clear();
+	if (line.router->loop)
+		loop_post_why(
+			line.router->loop, VM_EVENT_FAILED, STATUS_FAILURE,
+			"KVM: interrupt line %u cannot be driven: %s; this is a fault of the host's "
+			"KVM, or of thru: report it with the host's kernel log (dmesg)",
+			line.gsi, strerror(-r));
 }

@@ -8,6 +8,8 @@
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -78,12 +80,24 @@ static _unchecked_ void dispatch_one(struct loop *loop)
 		lock_drop(loop->lock);
 }
 
+static enum vm_event take_event(struct loop *loop, int *ret_value)
+{
+	enum vm_event event;
+
+	pthread_mutex_lock(&posting);
+	event = loop->event;
+	*ret_value = loop->event_value;
+	error_put(&loop->event_why);
+	__atomic_store_n(&loop->event, VM_EVENT_NONE, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&posting);
+	return event;
+}
+
 enum vm_event loop_run(struct loop *loop, int *ret_value)
 {
 	struct epoll_event ev;
-	enum vm_event event;
 
-	while (!(event = __atomic_load_n(&loop->event, __ATOMIC_ACQUIRE))) {
+	while (!__atomic_load_n(&loop->event, __ATOMIC_ACQUIRE)) {
 		if (epoll_wait(loop->epoll_fd, &ev, 1, -1) <= 0)
 			continue;
 		/* A post is not behind the lock. */
@@ -91,30 +105,54 @@ enum vm_event loop_run(struct loop *loop, int *ret_value)
 			fd_event_take(loop->wake_fd);
 		else
 			dispatch_one(loop);
+		error_clear();
 	}
-	pthread_mutex_lock(&posting);
-	event = loop->event;
-	*ret_value = loop->event_value;
-	loop->event = VM_EVENT_NONE;
-	pthread_mutex_unlock(&posting);
-	return event;
+	return take_event(loop, ret_value);
 }
 
 void loop_forget(struct loop *loop, enum vm_event keep)
 {
 	pthread_mutex_lock(&posting);
 	if (loop->event < keep)
-		loop->event = VM_EVENT_NONE;
+		__atomic_store_n(&loop->event, VM_EVENT_NONE, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&posting);
 }
 
-void loop_post(struct loop *loop, enum vm_event event, int value)
+static void post(struct loop *loop, enum vm_event event, int value, const struct error *why)
 {
 	pthread_mutex_lock(&posting);
 	if (event > loop->event) {
 		loop->event_value = value;
+		loop->event_why = *why;
 		__atomic_store_n(&loop->event, event, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&posting);
 	fd_event_signal(loop->wake_fd);
+}
+
+void loop_post(struct loop *loop, enum vm_event event, int value)
+{
+	static const struct error none = { .status = STATUS_FAILURE };
+
+	post(loop, event, value, &none);
+}
+
+void loop_post_why(struct loop *loop, enum vm_event event, enum exit_status status, const char *fmt,
+		   ...)
+{
+	struct error why = { .status = status };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why.text, sizeof(why.text), fmt, ap);
+	va_end(ap);
+	post(loop, event, 0, &why);
+}
+
+void loop_post_error(struct loop *loop, enum vm_event event)
+{
+	struct error why;
+
+	error_take(&why);
+	post(loop, event, 0, &why);
 }

@@ -97,6 +97,7 @@ static int create_irqchip(struct machine *m)
 	struct board *b = &m->board;
 	int r = irq_router_init(&b->irq, b->vm_fd, b->layout.irq_pins);
 
+	b->irq.loop = b->loop;
 	m->has_irqchip = !r;
 	return r ? r : arch_irqchip_init(b);
 }

@@ -60,14 +60,17 @@ static void run_failed(struct vcpu *vcpu, int err)
 		snprintf(where, sizeof(where), " at guest physical address %#llx",
 			 (unsigned long long)run->memory_fault.gpa);
 	if (err == EFAULT)
-		fail(STATUS_GUEST_STUCK, err,
-		     "vcpu %u: the host could not provide memory%s; it is out of memory, or a passed "
-		     "device is gone",
-		     vcpu->index, where);
+		loop_post_why(
+			vcpu->board->loop, VM_EVENT_STUCK, STATUS_GUEST_STUCK,
+			"vcpu %u: the host could not provide memory%s; it is out of memory, or a passed "
+			"device is gone",
+			vcpu->index, where);
 	else
-		fail(STATUS_GUEST_STUCK, err, "vcpu %u: KVM_RUN failed: %s", vcpu->index,
-		     strerror(err));
-	loop_post(vcpu->board->loop, VM_EVENT_STUCK, 0);
+		loop_post_why(
+			vcpu->board->loop, VM_EVENT_STUCK, STATUS_GUEST_STUCK,
+			"vcpu %u: KVM_RUN failed: %s; this is a fault of the host's KVM, or of "
+			"thru: report it with the host's kernel log (dmesg)",
+			vcpu->index, strerror(err));
 }
 
 /*
@@ -152,6 +155,8 @@ static void *vcpu_main(void *arg)
 		/* It may have waited long: a machine that is being stopped does no more for its guest. */
 		go_on = !__atomic_load_n(&thread.set->stop, __ATOMIC_ACQUIRE) && exit_handle(vcpu);
 		lock_drop(lock);
+		/* The guest is never the source of an error: what was not posted is no reason of anything. */
+		error_clear();
 	}
 	return NULL;
 }

@@ -192,6 +192,7 @@ static int prepare(struct run *run)
 /* One machine from assembly to the event that ended it. */
 static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value)
 {
+	struct error why;
 	int r;
 
 	lock_restart(&run->lock);
@@ -202,9 +203,13 @@ static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value
 		r = machine_run(&run->machine);
 	if (!r)
 		*ret_event = loop_run(&run->loop, ret_value);
+	error_take(&why); /* whatever goes wrong on the way down is not the reason */
 	vcpu_set_stop(&run->machine.vcpus);
 	stats_gather(&run->stats, &run->machine.vcpus);
 	machine_deinit(&run->machine);
+	if (*error_message())
+		log_warn("%s", error_message());
+	error_put(&why);
 	loop_forget(&run->loop, VM_EVENT_SIGNAL);
 	return r;
 }

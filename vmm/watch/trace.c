@@ -47,7 +47,7 @@ static void on_access(struct vfio_watch *watch, const struct vfio_access *access
 	store_le64(record + TRACE_AT_VALUE, access->value);
 	trace->accesses++;
 	if (put(trace, record))
-		loop_post(trace->loop, VM_EVENT_OUTPUT_LOST, 0);
+		loop_post_error(trace->loop, VM_EVENT_OUTPUT_LOST);
 }
 
 int trace_open(struct trace *trace, const char *path, struct loop *loop, struct passthrough *pt)
