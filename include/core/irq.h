@@ -24,6 +24,7 @@ struct irq_router {
 	unsigned spi_first, spi_n; /* those that may be named; SPI 0 is the irqchip's input 0 */
 	struct kvm_irq_routing *table;
 	uint64_t gsis[IRQ_GSI_MAX / 64]; /* MSI GSIs in use */
+	uint16_t places[IRQ_GSI_MAX];    /* of an MSI GSI in the table, plus 1; 0: not there */
 	bool dirty;                      /* table differs from what KVM has */
 };
 

@@ -38,6 +38,7 @@ static int set_memory(const struct kvm_userspace_memory_region *new)
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct kvm_userspace_memory_region *slot;
 
+	fake_kvm.slot_calls++;
 	if (new->slot >= FAKE_KVM_SLOTS)
 		return wrong(-EINVAL, "slot %u", new->slot);
 	slot = &fake_kvm.slots[new->slot];
@@ -82,8 +83,14 @@ static int set_irqfd(const struct kvm_irqfd *irqfd)
 
 static int set_routes(const struct kvm_irq_routing *table)
 {
+	fake_kvm.route_calls++;
 	if (table->nr > FAKE_KVM_ROUTES)
 		return wrong(-EINVAL, "%u routes", table->nr);
+	/* As x86 does in one of its modes (kvm_msi_route_invalid()): all or none. */
+	for (unsigned i = 0; i < table->nr; i++)
+		if (fake_kvm.refused_hi && table->entries[i].type == KVM_IRQ_ROUTING_MSI &&
+		    table->entries[i].u.msi.address_hi == fake_kvm.refused_hi)
+			return -EINVAL;
 	memcpy(fake_kvm.routes, table->entries, table->nr * sizeof(table->entries[0]));
 	fake_kvm.n_routes = table->nr;
 	return 0;

@@ -12,8 +12,8 @@
 
 #define FAKE_KVM_FD     1000000 /* the VM's descriptor; never a real one */
 #define FAKE_KVM_SLOTS  64
-#define FAKE_KVM_IRQFDS 256
-#define FAKE_KVM_ROUTES 512
+#define FAKE_KVM_IRQFDS 2304
+#define FAKE_KVM_ROUTES 4096
 
 struct fake_kvm_irqfd {
 	int fd, resample; /* -1: none */
@@ -26,6 +26,8 @@ struct fake_kvm {
 	unsigned n_irqfds;
 	struct kvm_irq_routing_entry routes[FAKE_KVM_ROUTES];
 	unsigned n_routes;
+	unsigned route_calls, slot_calls; /* KVM_SET_GSI_ROUTING, KVM_SET_USER_MEMORY_REGION */
+	uint32_t refused_hi;              /* messages with this upper half are refused; 0: none */
 	unsigned wrongs;
 	char why[128];
 };

@@ -56,19 +56,19 @@ int irq_pin_route(struct irq_router *router, unsigned gsi, unsigned irqchip, uns
 
 static struct kvm_irq_routing_entry *msi_entry(struct irq_router *router, unsigned gsi)
 {
-	struct kvm_irq_routing *table = router->table;
-
-	for (unsigned i = 0; i < table->nr; i++)
-		if (table->entries[i].gsi == gsi && gsi >= router->msi_first)
-			return &table->entries[i];
-	return NULL;
+	return router->places[gsi] ? &router->table->entries[router->places[gsi] - 1] : NULL;
 }
 
 int irq_msi_alloc(struct irq_router *router, unsigned *ret_gsi)
 {
 	for (unsigned gsi = router->msi_first; gsi < router->gsi_limit; gsi++) {
-		if (router->gsis[gsi / 64] & BIT64(gsi % 64))
+		uint64_t taken = router->gsis[gsi / 64] >> (gsi % 64);
+
+		/* Over those that are taken in a row, up to the word's end. */
+		if (taken & 1) {
+			gsi += ~taken ? (unsigned)__builtin_ctzll(~taken) - 1 : 63;
 			continue;
+		}
 		router->gsis[gsi / 64] |= BIT64(gsi % 64);
 		*ret_gsi = gsi;
 		return 0;
@@ -82,7 +82,10 @@ void irq_msi_free(struct irq_router *router, unsigned gsi)
 	struct kvm_irq_routing_entry *entry = msi_entry(router, gsi);
 
 	if (entry) {
+		/* The last one takes its place. */
 		*entry = router->table->entries[--router->table->nr];
+		router->places[entry->gsi] = router->places[gsi];
+		router->places[gsi] = 0;
 		router->dirty = true;
 	}
 	router->gsis[gsi / 64] &= ~BIT64(gsi % 64);
@@ -136,8 +139,10 @@ int irq_msi_set(struct irq_router *router, unsigned gsi, uint64_t address, uint3
 		spi_entry(router, data, &new);
 	if (entry && same_route(entry, &new))
 		return 0;
-	if (!entry)
+	if (!entry) {
 		entry = &router->table->entries[router->table->nr++];
+		router->places[gsi] = (uint16_t)router->table->nr;
+	}
 	*entry = new;
 	router->dirty = true;
 	return 0;
