@@ -225,8 +225,7 @@ int vfio_function_create(const struct vfio_function_config *config, struct vfio_
 	fn->loop = config->loop;
 	fn->watch = config->watch;
 	fn->p2p = config->p2p;
-	fn->iommufd = config->iommufd;
-	fn->ioas = config->ioas;
+	fn->space = config->space;
 	fn->intx.fd = fn->intx.unmask_fd = -1;
 	fn->power.wake.fd = -1;
 	r = init(fn, config);

@@ -124,8 +124,7 @@ struct vfio_function {
 	bool express_flr, af_flr; /* the device has that bit */
 
 	bool p2p;
-	int iommufd; /* of p2p */
-	uint32_t ioas;
+	struct vfio_space *space; /* of p2p */
 
 	struct vfio_bar bars[PCI_BARS];
 	struct vfio_rom rom;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Peer-to-peer: what is mapped of a BAR is also mapped into the IOAS, where all other devices of the
- * guest find it at its guest physical address. A BAR is not memory that can be pinned; it goes by way
- * of a dma-buf (VFIO_DEVICE_FEATURE_DMA_BUF, then IOMMU_IOAS_MAP_FILE; kernel 6.19).
+ * guest find it at its guest physical address. A BAR is not memory that can be pinned: into an iommufd
+ * it goes by way of a dma-buf (VFIO_DEVICE_FEATURE_DMA_BUF, then IOMMU_IOAS_MAP_FILE; kernel 6.19), into
+ * a container of VFIO's own by its address (VFIO_IOMMU_MAP_DMA knows pages of a device).
  *
  * The kernel revokes a dma-buf when the BAR stops to answer: decode off, a reset, D3hot
  * (vfio_pci_dma_buf_move()). Whether what was mapped comes back by itself is the importer's affair,
@@ -14,17 +15,16 @@
 #include "function.h"
 
 #include <base/error.h>
-#include <base/fd.h>
 #include <base/log.h>
 #include <errno.h>
-#include <host/iommufd.h>
+#include <host/way.h>
 #include <string.h>
 
 /* Said once for each device: it will not get better. */
-static void give_up(struct vfio_function *fn, bool has_dmabuf, int err)
+static void give_up(struct vfio_function *fn, int err)
 {
 	fn->p2p = false;
-	if (!has_dmabuf || err == -ENOTTY || err == -EOPNOTSUPP)
+	if (err == -ENOTTY || err == -EOPNOTSUPP)
 		log_warn(
 			"%s: no peer-to-peer: the host's kernel cannot map a BAR for other devices; "
 			"it takes Linux 6.19 with CONFIG_VFIO_PCI_DMABUF",
@@ -38,17 +38,16 @@ void vfio_p2p_add(struct vfio_span *span)
 {
 	struct vfio_function *fn = span->fn;
 	bool had_reason = *error_message();
-	_cleanup_fd_ int fd = -1;
 	int r;
 
 	if (!fn->p2p || !span->in_slot || span->in_ioas)
 		return;
-	r = vfio_region_dmabuf(fn->dev, span->bar, (struct range){ span->offset, span->size }, &fd);
-	if (!r)
-		r = ioas_map_file(fn->iommufd, fn->ioas, fd, 0, span->size, span->address);
+	r = vfio_space_map_bar(fn->space, fn->dev, span->bar,
+			       (struct range){ span->offset, span->size }, span->hva,
+			       span->address);
 	span->in_ioas = !r;
 	if (r)
-		give_up(fn, fd >= 0, r);
+		give_up(fn, r);
 	if (r && !had_reason)
 		error_clear();
 }
@@ -58,7 +57,7 @@ void vfio_p2p_remove(struct vfio_span *span)
 	struct vfio_function *fn = span->fn;
 
 	if (span->in_ioas)
-		ioas_unmap(fn->iommufd, fn->ioas, span->address, span->size);
+		vfio_space_unmap(fn->space, span->address, span->size);
 	span->in_ioas = false;
 }
 

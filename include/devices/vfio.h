@@ -13,6 +13,7 @@
 #include <core/memory.h>
 #include <devices/pci.h>
 #include <host/vfio.h>
+#include <host/way.h>
 
 struct vfio_function;
 
@@ -48,9 +49,8 @@ struct vfio_function_config {
 	struct vfio_watch *watch; /* NULL: nobody keeps account */
 	bool rom;                 /* the guest sees an expansion ROM: rom_fd's, or the device's */
 	int rom_fd;               /* a file to take it from; -1: the device */
-	bool p2p;                 /* the other devices of `ioas` may reach its BARs */
-	int iommufd;              /* of p2p only */
-	uint32_t ioas;
+	bool p2p;                 /* the other devices of `space` may reach its BARs */
+	struct vfio_space *space; /* of p2p only */
 };
 
 /*

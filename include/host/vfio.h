@@ -7,6 +7,7 @@
 #pragma once
 
 #include <base/types.h>
+#include <host/sysfs.h>
 #include <linux/vfio.h>
 
 /* How much of its last user a device may still hold. */
@@ -18,9 +19,11 @@ enum vfio_device_state {
 
 /* A bound device: what every call below needs. fd -1 means none. */
 struct vfio_device {
-	char name[32];  /* "0000:00:02.0", or the path or number it was given by */
-	int fd;         /* the cdev */
-	uint32_t devid; /* iommufd object, from the bind */
+	char name[32];            /* "0000:00:02.0", or the path or number it was given by */
+	int fd;                   /* the cdev, or what its group gave */
+	uint32_t devid;           /* iommufd object, from the bind */
+	struct bdf bdf;           /* on the host, where known: groups call a device so */
+	struct vfio_group *group; /* NULL: the cdev (way.h) */
 	bool bound;
 	bool attached;
 	enum vfio_device_state state;

@@ -1,47 +1,78 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The devices a VM owns, from cdev to DMA: one iommufd, one IOAS, every device attached to it, the
- * guest's RAM mapped once per region. The open devices outlive a reboot of the guest; what belongs
+ * The devices a VM owns, from their files to DMA: one I/O address space, every device attached to it,
+ * the guest's RAM mapped once per region. The open devices outlive a reboot of the guest; what belongs
  * to one KVM VM (kvm-vfio, the functions on its PCI root) is made anew for each.
  */
 #pragma once
 
-#include <cli/options.h>
-
 #include <arch/arch.h>
 #include <devices/vfio.h>
 #include <host/sysfs.h>
+#include <host/way.h>
 
 #define PASSTHROUGH_MAX 32
+
+/* How a device is had. */
+enum passthrough_by {
+	PASSTHROUGH_BY_BDF,
+	PASSTHROUGH_BY_PATH,   /* of its cdev */
+	PASSTHROUGH_BY_FD,     /* a cdev that somebody else opened */
+	PASSTHROUGH_BY_SOCKET, /* whoever listens at the path sends it */
+};
+
+/* One device to pass. Strings are the caller's and outlive the passthrough. */
+struct passthrough_device {
+	enum passthrough_by by;
+	struct bdf bdf;
+	const char *path;
+	int fd;
+	const char *name; /* for messages; "": its PCI address */
+	unsigned devfn;   /* where the guest sees it; 0: the next free place */
+	bool no_reset;
+	bool rom;
+	const char *rom_path; /* "": the device's own */
+	bool p2p;
+	const uint8_t *token; /* 16 bytes; NULL: none */
+};
+
+struct passthrough_config {
+	struct passthrough_device devices[PASSTHROUGH_MAX];
+	unsigned n;
+	int iommufd;    /* handed over; -1: open /dev/iommu */
+	unsigned allow; /* HOSTSAFE_* */
+	uint64_t mem;   /* guest RAM, for the limit on locked memory */
+};
 
 struct passthrough {
 	unsigned n;
 	unsigned devfns[PASSTHROUGH_MAX]; /* where the guest sees each */
-	const struct device_option *options;
+	struct passthrough_config config;
 	int rom_fds[PASSTHROUGH_MAX]; /* a file for its ROM; -1: none */
 	struct vfio_device devices[PASSTHROUGH_MAX];
 	struct vfio_events events[PASSTHROUGH_MAX];
 	struct vfio_function *functions[PASSTHROUGH_MAX];
 	struct vfio_watch watches[PASSTHROUGH_MAX]; /* what --stats and --trace tell of */
 	unsigned n_functions;                       /* of this VM */
-	int iommufd;
-	uint32_t ioas;
-	bool has_ioas;
+	struct vfio_space space;
 	int kvm_vfio; /* of this VM */
 };
 
+/* Nothing is open; passthrough_close() is safe from here on. */
+void passthrough_init(struct passthrough *pt);
+
 /*
- * Find, check and open each device that the options name; nothing is done to it yet. STATUS_HOST
+ * Find, check and open each device of `config`, which is copied; nothing is done to it yet. STATUS_HOST
  * when one, or the host, is not ready.
  */
-int passthrough_open(struct passthrough *pt, const struct run_options *options) _must_check_;
+int passthrough_open(struct passthrough *pt, const struct passthrough_config *config) _must_check_;
 void passthrough_close(struct passthrough *pt);
 
 /* KVM's word first (kvm-vfio), then bind, reset and attach. After the VM exists, before its layout. */
 int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop) _must_check_;
 
 /* What all of the devices can address, once they are bound: RAM has to lie there. */
-int passthrough_reach(const struct passthrough *pt, struct reach *ret) _must_check_;
+int passthrough_reach(struct passthrough *pt, struct reach *ret) _must_check_;
 
 /* Make the guest's RAM reachable by the devices, iova == guest physical. RAM is in its places. */
 int passthrough_map(struct passthrough *pt, const struct board *board) _must_check_;

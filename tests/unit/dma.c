@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Guest memory for devices (vmm/machine/dma.c) over a made-up iommufd: the order of its calls, what is
+ * Guest memory for devices (vmm/machine/dma.c) over a made-up address space: the order of its calls, what is
  * kept reachable, and what the user's limit on locked memory is compared with.
  */
 #include "test.h"
 
 #include <errno.h>
-#include <host/iommufd.h>
+#include <host/way.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -16,14 +16,14 @@
 static struct {
 	struct range reach[REACH_MAX], kept[64], mapped[16];
 	unsigned n_reach, n_kept, n_mapped;
-	bool has_map_file, by_process, mapped_before_kept;
+	bool by_process, mapped_before_kept;
 } iommu;
 
-/* include/host/iommufd.h */
+/* include/host/way.h */
 
-int ioas_iova_ranges(int iommufd, uint32_t ioas, struct range *ranges, unsigned *n)
+int vfio_space_ranges(struct vfio_space *space, struct range *ranges, unsigned *n)
 {
-	(void)iommufd, (void)ioas;
+	(void)space;
 	if (iommu.n_reach > *n)
 		return -EMSGSIZE;
 	memcpy(ranges, iommu.reach, iommu.n_reach * sizeof(*ranges));
@@ -31,9 +31,9 @@ int ioas_iova_ranges(int iommufd, uint32_t ioas, struct range *ranges, unsigned 
 	return 0;
 }
 
-int ioas_allow_iovas(int iommufd, uint32_t ioas, const struct range *ranges, unsigned n)
+int vfio_space_keep(struct vfio_space *space, const struct range *ranges, unsigned n)
 {
-	(void)iommufd, (void)ioas;
+	(void)space;
 	iommu.mapped_before_kept |= iommu.n_mapped;
 	for (unsigned i = 0; i < n; i++) {
 		bool inside = false;
@@ -47,35 +47,27 @@ int ioas_allow_iovas(int iommufd, uint32_t ioas, const struct range *ranges, uns
 	return 0;
 }
 
-int ioas_map_file(int iommufd, uint32_t ioas, int fd, uint64_t offset, uint64_t size, iova_t iova)
+int vfio_space_map(struct vfio_space *space, const struct vfio_memory *part, iova_t iova)
 {
-	(void)iommufd, (void)ioas, (void)fd, (void)offset;
-	if (!iommu.has_map_file)
-		return -ENOTTY;
-	iommu.mapped[iommu.n_mapped++] = (struct range){ iova, size };
+	(void)space;
+	iommu.mapped[iommu.n_mapped++] = (struct range){ iova, part->size };
 	return 0;
 }
 
-int ioas_map(int iommufd, uint32_t ioas, void *hva, uint64_t size, iova_t iova)
+int vfio_space_unmap(struct vfio_space *space, iova_t iova, uint64_t size)
 {
-	(void)iommufd, (void)ioas, (void)hva;
-	iommu.mapped[iommu.n_mapped++] = (struct range){ iova, size };
-	return 0;
-}
-
-int ioas_unmap(int iommufd, uint32_t ioas, iova_t iova, uint64_t size)
-{
-	(void)iommufd, (void)ioas, (void)iova, (void)size;
+	(void)space, (void)iova, (void)size;
 	iommu.n_mapped--;
 	return 0;
 }
 
-bool iommufd_accounts_process(int iommufd)
+bool vfio_space_accounts_process(const struct vfio_space *space)
 {
-	(void)iommufd;
+	(void)space;
 	return iommu.by_process;
 }
 
+static struct vfio_space space;
 static const struct memory memory = {
 	.ram = { { .base = 0, .size = GIB(1) }, { .base = GIB(2), .size = GIB(1) } },
 	.n_ram = 2,
@@ -91,32 +83,27 @@ static void set_up(void)
 	iommu.reach[iommu.n_reach++] = (struct range){ 0, GIB(3) + MIB(256) };
 	iommu.reach[iommu.n_reach++] = (struct range){ GIB(3) + MIB(257),
 						       GIB(512) - GIB(3) - MIB(257) };
-	iommu.has_map_file = true;
 }
 
 static void ram_is_kept_then_mapped(void)
 {
 	set_up();
-	CHECK_EQ(dma_map(-1, 1, &memory, &layout, false), 0);
+	CHECK_EQ(dma_map(&space, &memory, &layout, false), 0);
 	CHECK(!iommu.mapped_before_kept);
 	CHECK_EQ(iommu.n_kept, 2);
 	CHECK_EQ(iommu.kept[1].base, GIB(2));
 	CHECK_EQ(iommu.n_mapped, 2);
 	CHECK_EQ(iommu.mapped[1].base, GIB(2));
 	CHECK_EQ(iommu.mapped[1].size, GIB(1));
-	dma_unmap(-1, 1, &memory);
+	dma_unmap(&space, &memory);
 	CHECK_EQ(iommu.n_mapped, 0);
-	set_up();
-	iommu.has_map_file = false;
-	CHECK_EQ(dma_map(-1, 1, &memory, &layout, false), 0);
-	CHECK_EQ(iommu.n_mapped, 2);
 }
 
 /* The windows in reach only: the rest would be refused. */
 static void windows_are_kept_for_p2p(void)
 {
 	set_up();
-	CHECK_EQ(dma_map(-1, 1, &memory, &layout, true), 0);
+	CHECK_EQ(dma_map(&space, &memory, &layout, true), 0);
 	CHECK_EQ(iommu.n_kept, 5);
 	CHECK_EQ(iommu.kept[2].base, GIB(3));
 	CHECK_EQ(iommu.kept[2].size, MIB(256));
@@ -132,10 +119,10 @@ static void windows_without_end(void)
 
 	set_up();
 	iommu.n_reach = REACH_MAX;
-	CHECK_EQ(dma_reach(-1, 1, &reach), 0);
+	CHECK_EQ(dma_reach(&space, &reach), 0);
 	CHECK_EQ(reach.n, REACH_MAX);
 	iommu.n_reach++;
-	CHECK(dma_reach(-1, 1, &reach) < 0);
+	CHECK(dma_reach(&space, &reach) < 0);
 	CHECK_ERROR("reserves more than 127 windows");
 }
 
@@ -171,7 +158,7 @@ static int with_limit(uint64_t size, const char **want)
 
 	if (!pid) {
 		bool done = !setrlimit(RLIMIT_MEMLOCK, &limit) && (geteuid() || !setuid(65534));
-		int r = done ? dma_check_memlock(-1, size) : -EIO;
+		int r = done ? dma_check_memlock(&space, size) : -EIO;
 
 		if (!r)
 			_exit(0);

@@ -8,7 +8,7 @@
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
-#include <host/iommufd.h>
+#include <host/way.h>
 #include <linux/pci_regs.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -442,40 +442,31 @@ bool vfio_can_wake(const struct vfio_device *dev)
 	return fake.can_wake;
 }
 
-int vfio_region_dmabuf(const struct vfio_device *dev, unsigned index, struct range part,
-		       int *ret_fd)
+/* include/host/way.h, what p2p.c uses of it: one mapping for each call. */
+
+int vfio_space_map_bar(struct vfio_space *space, const struct vfio_device *dev, unsigned index,
+		       struct range part, void *hva, iova_t iova)
 {
-	(void)dev;
+	(void)space, (void)dev;
 	if (!fake.has_dmabuf)
 		return -ENOTTY;
 	if (!decodes(index))
-		return wrong(-ENODEV, "dma-buf of BAR %u while decode is off", index);
+		return wrong(-ENODEV, "BAR %u for peers while decode is off", index);
 	if (!range_holds((struct range){ 0, fake.regions[index].size }, part.base, part.size))
-		return wrong(-EINVAL, "dma-buf outside BAR %u", index);
-	fake.dmabufs++;
-	*ret_fd = dup(STDERR_FILENO);
-	return 0;
-}
-
-/* include/host/iommufd.h, what p2p.c uses of it: one mapping for each call. */
-
-int ioas_map_file(int iommufd, uint32_t ioas, int fd, uint64_t offset, uint64_t size, iova_t iova)
-{
-	(void)iommufd;
-	(void)ioas;
-	if (fd < 0 || offset || fake.n_ioas == ARRAY_SIZE(fake.ioas))
+		return wrong(-EINVAL, "outside BAR %u for peers", index);
+	if (!hva || fake.n_ioas == ARRAY_SIZE(fake.ioas))
 		return wrong(-EINVAL, "map of %#lx", (long)iova);
+	fake.dmabufs++;
 	for (unsigned i = 0; i < fake.n_ioas; i++)
-		if (range_overlaps(fake.ioas[i], (struct range){ iova, size }))
+		if (range_overlaps(fake.ioas[i], (struct range){ iova, part.size }))
 			return wrong(-EEXIST, "map over %#lx", (long)iova);
-	fake.ioas[fake.n_ioas++] = (struct range){ iova, size };
+	fake.ioas[fake.n_ioas++] = (struct range){ iova, part.size };
 	return 0;
 }
 
-int ioas_unmap(int iommufd, uint32_t ioas, iova_t iova, uint64_t size)
+int vfio_space_unmap(struct vfio_space *space, iova_t iova, uint64_t size)
 {
-	(void)iommufd;
-	(void)ioas;
+	(void)space;
 	for (unsigned i = 0; i < fake.n_ioas; i++)
 		if (fake.ioas[i].base == iova && fake.ioas[i].size == size) {
 			fake.ioas[i] = fake.ioas[--fake.n_ioas];

@@ -10,7 +10,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <host/iommufd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -80,7 +79,7 @@ static uint64_t pinned_by_others(void)
  * pages.c, iopt_pages_update_pinned()). Said beforehand, with the number: the refusal itself is a
  * bare ENOMEM.
  */
-int dma_check_memlock(int iommufd, uint64_t size)
+int dma_check_memlock(const struct vfio_space *space, uint64_t size)
 {
 	unsigned long long need = size >> 10, others, limit_kib;
 	struct rlimit limit;
@@ -98,7 +97,7 @@ int dma_check_memlock(int iommufd, uint64_t size)
 			    "memlock: passing a device pins the guest's memory, %llu KiB, and the "
 			    "limit is %llu KiB; raise it: ulimit -l %llu",
 			    need, limit_kib, need);
-	others = iommufd_accounts_process(iommufd) ? 0 : pinned_by_others() >> 10;
+	others = vfio_space_accounts_process(space) ? 0 : pinned_by_others() >> 10;
 	if (need + others <= limit_kib)
 		return 0;
 	return fail(
@@ -109,12 +108,12 @@ int dma_check_memlock(int iommufd, uint64_t size)
 		need, others, limit_kib, need + others);
 }
 
-int dma_reach(int iommufd, uint32_t ioas, struct reach *ret)
+int dma_reach(struct vfio_space *space, struct reach *ret)
 {
 	int r;
 
 	ret->n = ARRAY_SIZE(ret->spans);
-	r = ioas_iova_ranges(iommufd, ioas, ret->spans, &ret->n);
+	r = vfio_space_ranges(space, ret->spans, &ret->n);
 	if (r == -EMSGSIZE)
 		return fail(STATUS_HOST, EMSGSIZE,
 			    "IOMMU of the devices: it reserves more than %d windows; see "
@@ -137,7 +136,7 @@ static void keep_window(struct range window, const struct reach *reach, struct r
 }
 
 /* What an IOMMU of a later attachment reserves must not take away what is used: it is refused then. */
-static int keep_iovas(int iommufd, uint32_t ioas, const struct memory *memory,
+static int keep_iovas(struct vfio_space *space, const struct memory *memory,
 		      const struct layout *layout, bool windows)
 {
 	struct range kept[MEMORY_RAM_MAX + 2 * REACH_MAX];
@@ -148,32 +147,31 @@ static int keep_iovas(int iommufd, uint32_t ioas, const struct memory *memory,
 	for (unsigned i = 0; i < memory->n_ram; i++)
 		kept[n++] = (struct range){ memory->ram[i].base, memory->ram[i].size };
 	if (windows) {
-		r = dma_reach(iommufd, ioas, &reach);
+		r = dma_reach(space, &reach);
 		if (r)
 			return r;
 		keep_window(layout->pci.mem32, &reach, kept, &n);
 		keep_window(layout->pci.mem64, &reach, kept, &n);
 	}
-	return ioas_allow_iovas(iommufd, ioas, kept, n);
+	return vfio_space_keep(space, kept, n);
 }
 
-int dma_map(int iommufd, uint32_t ioas, const struct memory *memory, const struct layout *layout,
+int dma_map(struct vfio_space *space, const struct memory *memory, const struct layout *layout,
 	    bool windows)
 {
-	int r = keep_iovas(iommufd, ioas, memory, layout, windows);
+	int r = keep_iovas(space, memory, layout, windows);
 
 	for (unsigned i = 0; !r && i < memory->n_ram; i++) {
 		const struct ram_region *ram = &memory->ram[i];
+		const struct vfio_memory part = { memory->memfd, ram->offset, ram->size, ram->hva };
 
-		r = ioas_map_file(iommufd, ioas, memory->memfd, ram->offset, ram->size, ram->base);
-		if (r == -EOPNOTSUPP || r == -ENOTTY)
-			r = ioas_map(iommufd, ioas, ram->hva, ram->size, ram->base);
+		r = vfio_space_map(space, &part, ram->base);
 	}
 	return r;
 }
 
-void dma_unmap(int iommufd, uint32_t ioas, const struct memory *memory)
+void dma_unmap(struct vfio_space *space, const struct memory *memory)
 {
 	for (unsigned i = 0; i < memory->n_ram; i++)
-		ioas_unmap(iommufd, ioas, memory->ram[i].base, memory->ram[i].size);
+		vfio_space_unmap(space, memory->ram[i].base, memory->ram[i].size);
 }

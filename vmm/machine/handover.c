@@ -20,7 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int open_bdf(struct vfio_device *dev, struct bdf bdf)
+static int open_bdf(struct vfio_space *space, struct vfio_device *dev, struct bdf bdf)
 {
 	struct host_function fn;
 	char why[512];
@@ -28,7 +28,7 @@ static int open_bdf(struct vfio_device *dev, struct bdf bdf)
 
 	if (!r && hostfn_ready(&fn, why, sizeof(why)))
 		r = fail(STATUS_HOST, ENODEV, "%s %s", dev->name, why);
-	return r ? r : sysfs_cdev_open(&fn, &dev->fd);
+	return r ? r : vfio_space_open_device(space, &fn, dev);
 }
 
 /* Its address for messages, where sysfs tells; else what it was called by. */
@@ -145,34 +145,36 @@ static int open_rom(const char *name, const char *path, int *ret_fd)
 		    path, strerror(errno));
 }
 
-int handover_device(const struct device_option *option, struct vfio_device *dev, int *rom_fd,
-		    int *iommufd)
+int handover_device(const struct passthrough_device *which, struct vfio_space *space,
+		    struct vfio_device *dev, int *rom_fd)
 {
 	int r = 0;
 
 	*rom_fd = -1;
-	*dev = (struct vfio_device){ .fd = -1, .no_reset = option->reset == DEVICE_RESET_NONE };
-	dev->has_token = option->has_token;
-	memcpy(dev->token, option->token, sizeof(dev->token));
-	bdf_format(option->bdf, dev->name);
-	switch (option->by) {
-	case DEVICE_BY_BDF:
-		r = open_bdf(dev, option->bdf);
+	*dev = (struct vfio_device){ .fd = -1, .no_reset = which->no_reset };
+	dev->has_token = which->token;
+	if (which->token)
+		memcpy(dev->token, which->token, sizeof(dev->token));
+	dev->bdf = which->bdf;
+	bdf_format(which->bdf, dev->name);
+	switch (which->by) {
+	case PASSTHROUGH_BY_BDF:
+		r = open_bdf(space, dev, which->bdf);
 		break;
-	case DEVICE_BY_PATH:
-		r = open_path(dev, option->path);
+	case PASSTHROUGH_BY_PATH:
+		r = open_path(dev, which->path);
 		break;
-	case DEVICE_BY_FD:
-		r = open_fd(dev, option->fd);
+	case PASSTHROUGH_BY_FD:
+		r = open_fd(dev, which->fd);
 		break;
-	case DEVICE_BY_SOCKET:
-		r = open_socket(dev, option->path, iommufd);
+	case PASSTHROUGH_BY_SOCKET:
+		r = open_socket(dev, which->path, &space->fd);
 		break;
 	}
-	if (*option->name)
-		snprintf(dev->name, sizeof(dev->name), "%s", option->name);
-	if (!r && *option->rom_path)
-		r = open_rom(dev->name, option->rom_path, rom_fd);
+	if (*which->name)
+		snprintf(dev->name, sizeof(dev->name), "%s", which->name);
+	if (!r && *which->rom_path)
+		r = open_rom(dev->name, which->rom_path, rom_fd);
 	return r;
 }
 

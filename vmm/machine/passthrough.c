@@ -14,22 +14,22 @@
 #include <base/fd.h>
 #include <base/log.h>
 #include <errno.h>
-#include <host/iommufd.h>
 #include <host/kvm.h>
 #include <string.h>
 
 #define FIRST_DEVICE 2 /* the guest sees the first one at 00:02.0, and so on in order */
 
 /* Give each device its place: what was asked for, or the next device number that is free. */
-static int place_all(struct passthrough *pt, const struct run_options *o)
+static int place_all(struct passthrough *pt)
 {
+	const struct passthrough_config *c = &pt->config;
 	bool taken[32] = { false };
 	unsigned next = FIRST_DEVICE;
 
-	for (unsigned i = 0; i < o->n_vfio; i++)
-		taken[o->vfio[i].devfn >> 3] = true;
-	for (unsigned i = 0; i < o->n_vfio; i++) {
-		pt->devfns[i] = o->vfio[i].devfn;
+	for (unsigned i = 0; i < c->n; i++)
+		taken[c->devices[i].devfn >> 3] = true;
+	for (unsigned i = 0; i < c->n; i++) {
+		pt->devfns[i] = c->devices[i].devfn;
 		if (pt->devfns[i])
 			continue;
 		while (next < ARRAY_SIZE(taken) && taken[next])
@@ -44,33 +44,50 @@ static int place_all(struct passthrough *pt, const struct run_options *o)
 	return 0;
 }
 
-int passthrough_open(struct passthrough *pt, const struct run_options *o)
+void passthrough_init(struct passthrough *pt)
 {
-	int r;
+	*pt = (struct passthrough){ .kvm_vfio = -1 };
+	vfio_space_init(&pt->space);
+}
 
-	*pt = (struct passthrough){ .iommufd = -1, .kvm_vfio = -1 };
-	pt->options = o->vfio;
-	if (!o->n_vfio)
-		return 0;
-	r = place_all(pt, o);
-	if (!r)
-		r = hostsafe_check(o->allow);
-	if (!r && o->iommufd >= 0)
-		r = handover_iommufd(o->iommufd);
-	if (!r)
-		pt->iommufd = o->iommufd;
-	for (unsigned i = 0; !r && i < o->n_vfio; i++, pt->n++)
-		r = handover_device(&o->vfio[i], &pt->devices[i], &pt->rom_fds[i], &pt->iommufd);
+static int open_devices(struct passthrough *pt)
+{
+	const struct passthrough_config *c = &pt->config;
+	int r = 0;
+
+	for (; !r && pt->n < c->n; pt->n++)
+		r = handover_device(&c->devices[pt->n], &pt->space, &pt->devices[pt->n],
+				    &pt->rom_fds[pt->n]);
 	for (unsigned i = 0; !r && i < pt->n; i++)
-		if (pt->devices[i].bound && pt->iommufd < 0)
+		if (pt->devices[i].bound && pt->space.fd < 0)
 			r = fail(STATUS_HOST, EINVAL,
 				 "%s: is bound to an iommufd already; hand that over as well: "
 				 "--iommufd fd=N",
 				 pt->devices[i].name);
-	if (!r && pt->iommufd < 0)
-		r = iommufd_open(&pt->iommufd);
+	return r;
+}
+
+int passthrough_open(struct passthrough *pt, const struct passthrough_config *config)
+{
+	int r;
+
+	passthrough_init(pt);
+	pt->config = *config;
+	if (!config->n)
+		return 0;
+	r = place_all(pt);
 	if (!r)
-		r = dma_check_memlock(pt->iommufd, o->mem);
+		r = hostsafe_check(config->allow);
+	if (!r && config->iommufd >= 0)
+		r = handover_iommufd(config->iommufd);
+	if (!r)
+		pt->space.fd = config->iommufd;
+	if (!r)
+		r = open_devices(pt);
+	if (!r)
+		r = vfio_space_open(&pt->space);
+	if (!r)
+		r = dma_check_memlock(&pt->space, config->mem);
 	return r;
 }
 
@@ -81,13 +98,32 @@ void passthrough_close(struct passthrough *pt)
 
 		vfio_events_deinit(&pt->events[pt->n]);
 		fd_close(&pt->rom_fds[pt->n]);
-		if (dev->attached)
-			vfio_device_detach(dev);
+		vfio_space_detach(&pt->space, dev);
 		fd_close(&dev->fd);
 	}
-	if (pt->has_ioas)
-		iommufd_destroy(pt->iommufd, pt->ioas);
-	fd_close(&pt->iommufd);
+	vfio_space_close(&pt->space);
+}
+
+/* Devices of one group have one file: it is told of once. */
+static bool told_before(const struct passthrough *pt, unsigned at)
+{
+	for (unsigned i = 0; i < at; i++)
+		if (vfio_device_file(&pt->devices[i]) == vfio_device_file(&pt->devices[at]))
+			return true;
+	return false;
+}
+
+static int bind_all(struct passthrough *pt)
+{
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < pt->n; i++) {
+		if (!told_before(pt, i))
+			r = kvm_vfio_file_add(pt->kvm_vfio, vfio_device_file(&pt->devices[i]));
+		if (!r)
+			r = vfio_space_bind(&pt->space, &pt->devices[i]);
+	}
+	return r;
 }
 
 int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
@@ -97,18 +133,9 @@ int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
 	if (!pt->n)
 		return 0;
 	r = kvm_device_create(vm_fd, KVM_DEV_TYPE_VFIO, &pt->kvm_vfio);
-	if (!r && !pt->has_ioas) {
-		r = ioas_alloc(pt->iommufd, &pt->ioas);
-		pt->has_ioas = !r;
-	}
-	for (unsigned i = 0; !r && i < pt->n; i++) {
-		struct vfio_device *dev = &pt->devices[i];
-
-		r = kvm_vfio_file_add(pt->kvm_vfio, dev->fd);
-		if (!r && !dev->bound)
-			r = vfio_device_bind(dev, pt->iommufd);
-	}
-	/* All bound, so that a reset of their bus finds them all ours; none attached: no DMA. */
+	if (!r)
+		r = bind_all(pt);
+	/* All bound, so that a reset of their bus finds them all ours; nothing mapped: no DMA. */
 	if (!r)
 		r = vfio_reset_all(pt->devices, pt->n);
 	if (r == -EAGAIN)
@@ -117,8 +144,7 @@ int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
 	for (unsigned i = 0; !r && i < pt->n; i++) {
 		struct vfio_device *dev = &pt->devices[i];
 
-		if (!dev->attached)
-			r = vfio_device_attach(dev, pt->ioas);
+		r = vfio_space_attach(&pt->space, dev);
 		if (!r && !pt->events[i].dev)
 			r = vfio_events_init(&pt->events[i], dev, loop);
 	}
@@ -128,22 +154,22 @@ int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
 static bool wants_p2p(const struct passthrough *pt)
 {
 	for (unsigned i = 0; i < pt->n; i++)
-		if (pt->options[i].p2p)
+		if (pt->config.devices[i].p2p)
 			return true;
 	return false;
 }
 
-int passthrough_reach(const struct passthrough *pt, struct reach *ret)
+int passthrough_reach(struct passthrough *pt, struct reach *ret)
 {
 	ret->windows = wants_p2p(pt);
-	return dma_reach(pt->iommufd, pt->ioas, ret);
+	return dma_reach(&pt->space, ret);
 }
 
 int passthrough_map(struct passthrough *pt, const struct board *board)
 {
 	if (!pt->n)
 		return 0;
-	return dma_map(pt->iommufd, pt->ioas, &board->memory, &board->layout, wants_p2p(pt));
+	return dma_map(&pt->space, &board->memory, &board->layout, wants_p2p(pt));
 }
 
 static bool has_siblings(const struct passthrough *pt, unsigned at)
@@ -169,11 +195,10 @@ int passthrough_add(struct passthrough *pt, struct board *board)
 			.watch = &pt->watches[i],
 			.devfn = pt->devfns[i],
 			.multifunction = has_siblings(pt, i),
-			.rom = pt->options[i].rom,
+			.rom = pt->config.devices[i].rom,
 			.rom_fd = pt->rom_fds[i],
-			.p2p = pt->options[i].p2p,
-			.iommufd = pt->iommufd,
-			.ioas = pt->ioas,
+			.p2p = pt->config.devices[i].p2p,
+			.space = &pt->space,
 		};
 
 		r = vfio_function_create(&config, &pt->functions[i]);
@@ -211,9 +236,10 @@ void passthrough_release(struct passthrough *pt, const struct memory *memory)
 		vfio_function_destroy(pt->functions[--pt->n_functions]);
 	if (used)
 		reset_after(pt);
-	if (pt->has_ioas)
-		dma_unmap(pt->iommufd, pt->ioas, memory);
+	if (pt->space.made)
+		dma_unmap(&pt->space, memory);
 	for (unsigned i = 0; pt->kvm_vfio >= 0 && i < pt->n; i++)
-		kvm_vfio_file_remove(pt->kvm_vfio, pt->devices[i].fd);
+		if (!told_before(pt, i))
+			kvm_vfio_file_remove(pt->kvm_vfio, vfio_device_file(&pt->devices[i]));
 	fd_close(&pt->kvm_vfio);
 }

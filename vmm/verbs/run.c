@@ -175,7 +175,7 @@ static int prepare(struct run *run)
 	if (!r)
 		r = kvm_open(&run->kvm_fd);
 	if (!r)
-		r = passthrough_open(&run->passthrough, o);
+		r = run_open_devices(&run->passthrough, o);
 	if (!r)
 		r = loop_init(&run->loop, &run->lock);
 	if (!r)
@@ -247,7 +247,7 @@ int verb_run(int argc, char **argv)
 
 	lock_init(&run.lock);
 	run.loop.epoll_fd = run.loop.wake_fd = -1;
-	run.passthrough.iommufd = run.passthrough.kvm_vfio = -1;
+	passthrough_init(&run.passthrough);
 	run.config.kernel_fd = run.config.initrd_fd = -1;
 	r = options_parse_run(argc, argv, &run.options);
 	if (!r)

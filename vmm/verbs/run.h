@@ -5,9 +5,14 @@
 #pragma once
 
 #include <base/types.h>
+#include <cli/options.h>
+#include <machine/passthrough.h>
 
 /*
  * argv[0] is "run". Returns an exit status (base/error.h); the reason of a failure is recorded and
  * not yet printed. Everything that was opened, bound or changed is as it was.
  */
 int verb_run(int argc, char **argv);
+
+/* Open the devices that the options name (run_devices.c). */
+int run_open_devices(struct passthrough *pt, const struct run_options *options) _must_check_;

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What --vfio and its like say, in the words of whoever passes devices: the machine knows nothing of
+ * options. Main thread only.
+ */
+#include "run.h"
+
+static enum passthrough_by by(enum device_by option)
+{
+	switch (option) {
+	case DEVICE_BY_PATH:
+		return PASSTHROUGH_BY_PATH;
+	case DEVICE_BY_FD:
+		return PASSTHROUGH_BY_FD;
+	case DEVICE_BY_SOCKET:
+		return PASSTHROUGH_BY_SOCKET;
+	case DEVICE_BY_BDF:
+		break;
+	}
+	return PASSTHROUGH_BY_BDF;
+}
+
+int run_open_devices(struct passthrough *pt, const struct run_options *options)
+{
+	struct passthrough_config config = {
+		.n = options->n_vfio,
+		.iommufd = options->iommufd,
+		.allow = options->allow,
+		.mem = options->mem,
+	};
+
+	_Static_assert(OPTIONS_VFIO_MAX <= PASSTHROUGH_MAX, "every device has its place");
+	for (unsigned i = 0; i < config.n; i++) {
+		const struct device_option *o = &options->vfio[i];
+
+		config.devices[i] = (struct passthrough_device){
+			.by = by(o->by),
+			.bdf = o->bdf,
+			.path = o->path,
+			.fd = o->fd,
+			.name = o->name,
+			.devfn = o->devfn,
+			.no_reset = o->reset == DEVICE_RESET_NONE,
+			.rom = o->rom,
+			.rom_path = o->rom_path,
+			.p2p = o->p2p,
+			.token = o->has_token ? o->token : NULL,
+		};
+	}
+	return passthrough_open(pt, &config);
+}
