@@ -9,15 +9,18 @@
 #include <base/types.h>
 
 struct bdf {
-	uint16_t domain;
+	uint32_t domain;
 	uint8_t bus, device, function;
 	uint8_t zero; /* no padding: equal ones are equal byte by byte */
 };
 
-/* "0000:00:02.0" or "00:02.0". False when malformed or out of range. */
+/* "0000:00:02.0", "10000:e1:00.0" or "00:02.0". False when malformed or out of range. */
 bool bdf_parse(const char *text, struct bdf *ret);
-#define BDF_TEXT 16
+#define BDF_TEXT 20
 const char *bdf_format(struct bdf bdf, char text[BDF_TEXT]);
+
+/* Negative, 0, positive: in the order of their addresses. */
+int bdf_compare(const struct bdf *a, const struct bdf *b);
 
 struct host_function {
 	struct bdf bdf;
@@ -26,7 +29,8 @@ struct host_function {
 	int group;                /* IOMMU group, -1 when the function has none */
 	char driver[32];          /* "" when not bound */
 	char driver_override[32]; /* "" when none */
-	char cdev[32];            /* "vfio0", "" when there is no VFIO device */
+	bool has_vfio_dev;        /* VFIO has it, whatever its driver is called */
+	char cdev[32];            /* "vfio0", "" when there is no character device of VFIO's */
 	uint32_t cdev_major, cdev_minor;
 	char reset[64]; /* as in reset_method: "flr bus pm", "" when there is none */
 	bool is_bridge; /* header type 1: never passed, harmless in a group */
@@ -45,8 +49,23 @@ int sysfs_function(struct bdf bdf, struct host_function *ret) _must_check_;
 /* All functions in ascending order, malloc'ed; free(3) the result. */
 int sysfs_functions(struct host_function **ret, unsigned *ret_n) _must_check_;
 
-/* Members of an IOMMU group in ascending order, malloc'ed. */
-int sysfs_group(int group, struct bdf **ret, unsigned *ret_n) _must_check_;
+/* A member of an IOMMU group, which may be no PCI function (a platform device). */
+struct group_member {
+	char name[64]; /* a PCI address, or what its own bus calls it */
+	char driver[32];
+	bool is_function;
+	struct bdf bdf; /* of a function */
+};
+
+/* Members of an IOMMU group, functions first and in ascending order; malloc'ed. */
+int sysfs_group(int group, struct group_member **ret, unsigned *ret_n) _must_check_;
+
+/* The types of the group's reserved regions (reserved_regions) include `type`, as a whole word. */
+bool sysfs_group_reserves(int group, const char *type);
+
+/* How many virtual functions it has made; the physical function that it is a virtual one of. */
+unsigned sysfs_vfs(struct bdf bdf);
+bool sysfs_physfn(struct bdf bdf, struct bdf *ret);
 
 /*
  * What a reset of its bus or slot would hit beside it: all functions below the bridge that it is

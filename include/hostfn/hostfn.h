@@ -21,7 +21,7 @@ struct hostfn_reset {
 	struct bdf *with;   /* what a reset of the bus hits beside it; malloc'ed */
 	unsigned n_with;    /* of them */
 	char words[256];    /* the same for people */
-	char mend[96];      /* what makes it better; "" when nothing needs to be */
+	char mend[128];     /* what makes it better; "" when nothing needs to be */
 };
 
 void hostfn_reset(const struct host_function *fn, struct hostfn_reset *ret);
@@ -31,8 +31,24 @@ void hostfn_reset_free(struct hostfn_reset *reset);
 int hostfn_takes(const struct host_function *fn, const struct hostfn_reset *reset, char *why,
 		 size_t size) _must_check_;
 
-/* True for a driver of the VFIO family: vfio-pci and the vendor variants of it. */
-bool hostfn_driver_is_vfio(const char *driver);
+/* Ready or not: what no command can mend does not stand in its way. The same answers. */
+int hostfn_possible(const struct host_function *fn, char *why, size_t size) _must_check_;
+
+/*
+ * Nothing else of its IOMMU group is the host's, beside the `n_except` functions of `except`. The same
+ * answers.
+ */
+int hostfn_group_free(const struct host_function *fn, const struct bdf *except, unsigned n_except,
+		      char *why, size_t size) _must_check_;
+
+/*
+ * VFIO has it: by vfio-pci, a vendor's variant of it, or a vendor's driver that has made it VFIO's
+ * itself, as those of virtual GPUs do.
+ */
+bool hostfn_is_vfio(const struct host_function *fn);
+
+/* To take `other` from the host would end `fn`, or virtual functions of others. */
+bool hostfn_must_stay(const struct host_function *fn, struct bdf other);
 
 /*
  * What never goes to a guest: bridges to other buses, and the host bridge, which has a plain header

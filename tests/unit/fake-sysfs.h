@@ -96,6 +96,46 @@ static inline void put_function(const char *bdf, const char *driver, int group, 
 	}
 }
 
+/* What is no PCI function, in a group. */
+static inline void put_member(int group, const char *name, const char *driver)
+{
+	char *path, target[64];
+
+	snprintf(target, sizeof(target), "../../../../bus/platform/drivers/%s", driver);
+	path = path_of("sys/kernel/iommu_groups/%d/devices/%s/driver", group, name);
+	make_parents(path);
+	if (symlink(target, path))
+		abort();
+}
+
+/* A character device that is a function's. */
+static inline void put_node(unsigned major, unsigned minor, const char *bdf)
+{
+	char *path = path_of("sys/dev/char/%u:%u/device", major, minor), target[64];
+
+	snprintf(target, sizeof(target), "../../../%s", bdf);
+	make_parents(path);
+	if (symlink(target, path))
+		abort();
+}
+
+/* A process that has something open: `where` is "fd/3" or the like. */
+static inline void put_process(int pid, const char *where, const char *target)
+{
+	char to[PATH_MAX], *path;
+
+	snprintf(to, sizeof(to), "%s", target); /* may be path_of()'s own */
+	path = path_of("proc/%d/%s", pid, where);
+	make_parents(path);
+	if (symlink(to, path))
+		abort();
+}
+
+static inline void put_fdinfo(int pid, int fd, const char *text)
+{
+	put(path_of("proc/%d/fdinfo/%d", pid, fd), text, strlen(text));
+}
+
 /* Before its files: the function is below that bridge, and not on a root bus. */
 static inline void put_below(const char *bridge, const char *bdf)
 {

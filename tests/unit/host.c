@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <host/call.h>
 #include <host/iommufd.h>
+#include <host/sysfs.h>
 #include <linux/iommufd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fake-sysfs.h"
 #include "test.h"
 
 /* The kernel: answers the next call, and keeps what it was asked. */
@@ -234,7 +236,7 @@ static void binds(void)
 		{ -EPERM, false, "no interrupt remapping" },
 		{ -EACCES, false, "belongs with other functions of one card" },
 		{ -EACCES, true, "its VF token is not the one" },
-		{ -EINVAL, false, "is in use by another process" },
+		{ -EINVAL, false, "DMA coherent" },
 		{ -EINVAL, true, "takes no VF token" },
 		{ -EAGAIN, false, "try again" },
 		{ -ENOTTY, false, "VFIO_DEVICE_BIND_IOMMUFD failed" },
@@ -315,8 +317,42 @@ static void mappings_of_memory(void)
 	CHECK_ERROR("no permission to choose how pinned memory is accounted");
 }
 
+/* EINVAL from the bind: each of its four causes has its line. */
+static void bind_invalid(void)
+{
+	static const char direct[] = "0x1000 0x1fff direct\n",
+			  relaxable[] = "0x1000 0x1fff direct-relaxable\n";
+	const char *regions = "sys/kernel/iommu_groups/7/reserved_regions";
+
+	CHECK(mkdtemp(tree));
+	sysfs_set_root(tree);
+	put_function("0000:01:00.0", "vfio-pci", 7, 0);
+	put_text("0000:01:00.0", "vfio-dev/vfio0/dev", "1:7\n");
+	put_node(1, 7, "0000:01:00.0"); /* /dev/full stands in */
+	put_process(4711, "fd/9", "/dev/full");
+	setup(-EINVAL, NULL);
+	dev.fd = open("/dev/full", O_RDONLY | O_CLOEXEC);
+	CHECK_EQ(vfio_device_bind(&dev, 9), -EBUSY);
+	CHECK_ERROR("0000:01:00.0: is in use by process 4711");
+	unlink(path_of("proc/4711/fd/9"));
+	dev.has_token = true;
+	CHECK_EQ(vfio_device_bind(&dev, 9), -EINVAL);
+	CHECK_ERROR("takes no VF token");
+	dev.has_token = false;
+	put(path_of("%s", regions), direct, strlen(direct));
+	CHECK_EQ(vfio_device_bind(&dev, 9), -EINVAL);
+	CHECK_ERROR("`direct` in the reserved_regions of its group 7");
+	put(path_of("%s", regions), relaxable, strlen(relaxable));
+	CHECK_EQ(vfio_device_bind(&dev, 9), -EINVAL);
+	CHECK_ERROR("does not keep DMA coherent with caches");
+	close(dev.fd);
+	clear_tree();
+	rmdir(tree);
+	sysfs_set_root(NULL);
+}
+
 static const struct test tests[] = {
-	TEST(short_accesses), TEST(sparse_lists), TEST(interrupts),         TEST(hot_reset_lists),
-	TEST(binds),          TEST(attachments),  TEST(mappings_of_memory),
+	TEST(short_accesses), TEST(sparse_lists), TEST(interrupts),  TEST(hot_reset_lists),
+	TEST(bind_invalid),   TEST(binds),        TEST(attachments), TEST(mappings_of_memory),
 };
 TEST_MAIN(tests)

@@ -78,6 +78,105 @@ static void group_members_that_do_no_harm(void)
 	CHECK_WHY("CONFIG_VFIO_DEVICE_CDEV"); /* nothing but the cdev is missing */
 }
 
+static void group_member_of_another_bus(void)
+{
+	clear_tree();
+	put_function(BDF, "vfio-pci", 7, 0);
+	put_member(7, "fe800000.gpu", "panfrost");
+	CHECK_EQ(ready(BDF), -EBUSY);
+	CHECK_WHY(
+		"shares IOMMU group 7 with fe800000.gpu, no PCI function, which is bound to panfrost");
+	CHECK_WHY(
+		"echo fe800000.gpu > /sys/kernel/iommu_groups/7/devices/fe800000.gpu/driver/unbind");
+	clear_tree();
+	put_function(BDF, "vfio-pci", 7, 0);
+	put_member(7, "fe800000.gpu", "vfio-platform");
+	CHECK_EQ(ready(BDF), -ENODEV);
+	CHECK_WHY("CONFIG_VFIO_DEVICE_CDEV");
+}
+
+#define PF "0000:01:00.0"
+#define VF "0000:01:10.0"
+
+/* No command that takes the PF from the host: its virtual functions would be gone. */
+static void group_of_a_virtual_function(void)
+{
+	clear_tree();
+	put_function(PF, "igb", 7, 0);
+	put_function(VF, "vfio-pci", 7, 0);
+	put_link(VF, "physfn", "../" PF);
+	CHECK_EQ(ready(VF), -EBUSY);
+	CHECK_WHY("shares IOMMU group 7 with " PF ", which has to stay with igb");
+	CHECK_WHY("no ACS");
+	CHECK(!strstr(why, "thru bind"));
+	/* A function that is no VF, beside a PF that has some. */
+	clear_tree();
+	put_function(PF, "igb", 7, 0);
+	put_text(PF, "sriov_numvfs", "2\n");
+	put_function("0000:01:00.1", "vfio-pci", 7, 0);
+	CHECK_EQ(ready("0000:01:00.1"), -EBUSY);
+	CHECK_WHY("has to stay with igb");
+	CHECK(!strstr(why, "thru bind"));
+	put_text(PF, "sriov_numvfs", "0\n");
+	CHECK_EQ(ready("0000:01:00.1"), -EBUSY);
+	CHECK_WHY("run: thru bind " PF);
+	/* Two of one PF are neighbours like any others. */
+	clear_tree();
+	put_function(VF, "vfio-pci", 7, 0);
+	put_function("0000:01:10.2", "igbvf", 7, 0);
+	put_link("0000:01:10.2", "physfn", "../" PF);
+	CHECK_EQ(ready(VF), -EBUSY);
+	CHECK_WHY("run: thru bind 0000:01:10.2");
+}
+
+/* VFIO has it, though its driver is the vendor's (vGPU): nothing is to be bound. */
+static void a_vendors_own(void)
+{
+	clear_tree();
+	put_function(VF, "nvidia", 7, 0);
+	put_text(VF, "vfio-dev/vfio3/dev", "511:3\n");
+	put_function("0000:01:10.2", "nvidia", 7, 0); /* shares nothing but the group */
+	CHECK(ready(VF) < 0);
+	CHECK(!strstr(why, "bound to") && !strstr(why, "shares"));
+}
+
+static void used_by_firmware(void)
+{
+	static const char direct[] = "0x1000 0x1fff direct\n",
+			  relaxable[] = "0x1000 0x1fff direct-relaxable\n";
+
+	clear_tree();
+	put_function(BDF, "e1000e", 7, 0);
+	put(path_of("sys/kernel/iommu_groups/7/reserved_regions"), direct, strlen(direct));
+	CHECK_EQ(ready(BDF), -EPERM); /* not: bind it */
+	CHECK_WHY("`direct` in the reserved_regions of its group 7");
+	put(path_of("sys/kernel/iommu_groups/7/reserved_regions"), relaxable, strlen(relaxable));
+	CHECK_EQ(ready(BDF), -EBUSY);
+	CHECK_WHY("run: thru bind " BDF);
+}
+
+static void without_an_iommu(void)
+{
+	clear_tree();
+	put_function(BDF, "vfio-pci", 0, 0);
+	put(path_of("sys/kernel/iommu_groups/0/name"), "vfio-noiommu\n", 13);
+	CHECK_EQ(ready(BDF), -ENODEV);
+	CHECK_WHY("has no IOMMU group: the IOMMU is off");
+	clear_tree();
+	put_function(BDF, "vfio-pci", 0, 0);
+	put_text(BDF, "vfio-dev/noiommu-vfio0/dev", "511:3\n");
+	CHECK_EQ(ready(BDF), -ENODEV);
+	CHECK_WHY("the IOMMU is off");
+}
+
+static void wide_domain(void)
+{
+	clear_tree();
+	put_function("10000:e1:00.0", "nvme", 7, 0);
+	CHECK_EQ(ready("10000:e1:00.0"), -EBUSY);
+	CHECK_WHY("run: thru bind 10000:e1:00.0");
+}
+
 static void kernel_without_cdev(void)
 {
 	clear_tree();
@@ -162,6 +261,13 @@ static void reset_that_mends(void)
 	CHECK_EQ(hostfn_takes(&subject, &reset, why, sizeof(why)), -EBUSY);
 	reset_of("pm\n", true, "0000:01:00.1", "e1000");
 	CHECK_IS(reset.otherwise, "pm");
+	/* One with virtual functions is left alone. */
+	reset_of("", true, "0000:01:00.1", "igb");
+	put_text("0000:01:00.1", "sriov_numvfs", "2\n");
+	hostfn_reset_free(&reset);
+	hostfn_reset(&subject, &reset);
+	CHECK_IS(reset.mend,
+		 "choose another device: 0000:01:00.1 has virtual functions and has to stay");
 	reset_of("", false, "", "");
 	CHECK_IS(reset.mend, "choose another device, or: --vfio " BDF ",reset=none");
 	CHECK_EQ(hostfn_takes(&subject, &reset, why, sizeof(why)), -ENODEV);
@@ -178,6 +284,12 @@ static const struct test tests[] = {
 	TEST(bridges_stay),
 	TEST(group_member_on_host_driver),
 	TEST(group_members_that_do_no_harm),
+	TEST(group_member_of_another_bus),
+	TEST(group_of_a_virtual_function),
+	TEST(a_vendors_own),
+	TEST(used_by_firmware),
+	TEST(without_an_iommu),
+	TEST(wide_domain),
 	TEST(kernel_without_cdev),
 };
 

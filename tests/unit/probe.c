@@ -137,7 +137,13 @@ static void a_function(void)
 	probe_function_files(&p, &fn);
 	CHECK_ROW("identity", PROBE_OK, "8086:10d3 class 020000");
 	CHECK_ROW("iommu_group", PROBE_OK, "7 holds 0000:01:00.0");
-	CHECK_ROW("reserved", PROBE_OK, "msi;0x1 0x2 direct");
+	CHECK_ROW("reserved", PROBE_BAD, "msi;0x1 0x2 direct");
+	CHECK_ROW("ready", PROBE_BAD, "it is used by the host's firmware");
+	put("/sys/kernel/iommu_groups/7/reserved_regions",
+	    "0x00000000fee00000 0x00000000feefffff msi\n0x1 0x2 direct-relaxable\n");
+	p.n = 0;
+	probe_function_files(&p, &fn);
+	CHECK_ROW("reserved", PROBE_OK, "msi;0x1 0x2 direct-relaxable");
 	CHECK_ROW("driver", PROBE_BAD, "none");
 	CHECK(!strcmp(row("driver")->mend, "thru bind 0000:01:00.0"));
 	CHECK_ROW("reset", PROBE_BAD, "none: pass it with reset=none");

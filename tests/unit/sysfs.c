@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sysfs as a tree of files: what is read from it, and what it takes for a refusal. */
-#include <host/sysfs.h>
+#include <host/holder.h>
 
 #include <hostfn/hostsafe.h>
 
@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fake-sysfs.h"
@@ -33,15 +34,31 @@ static void bdf_text(void)
 		"0000:0:02.0",
 		"-000:00:02.0",
 		"0x00:00:02.0",
+		"010000:e1:00.0", /* the kernel prints no zeros before more than four digits */
+		"100000000:00:02.0",
+		":00:02.0",
+		"10000:00:02",
+		"10000:00:02.0:",
 	};
 	char text[BDF_TEXT];
-	struct bdf bdf;
+	struct bdf bdf, other;
 
 	CHECK(bdf_parse("abcd:EF:1f.7", &bdf));
 	CHECK(bdf.domain == 0xabcd && bdf.bus == 0xef && bdf.device == 0x1f && bdf.function == 7);
 	CHECK(!strcmp(bdf_format(bdf, text), "abcd:ef:1f.7"));
 	CHECK(bdf_parse("00:02.0", &bdf));
 	CHECK(!strcmp(bdf_format(bdf, text), "0000:00:02.0"));
+	/* Domains have 32 bits: Intel's VMD begins at 10000h. */
+	CHECK(bdf_parse("10000:e1:00.0", &bdf));
+	CHECK_EQ(bdf.domain, 0x10000);
+	CHECK_EQ(bdf.bus, 0xe1);
+	CHECK(!strcmp(bdf_format(bdf, text), "10000:e1:00.0"));
+	CHECK(bdf_parse("ffffffff:ff:1f.7", &other));
+	CHECK(!strcmp(bdf_format(other, text), "ffffffff:ff:1f.7"));
+	CHECK(bdf_compare(&bdf, &other) < 0);
+	CHECK(bdf_parse("2000:00:00.0", &other)); /* less, though its text sorts after */
+	CHECK(bdf_compare(&bdf, &other) > 0);
+	CHECK(!bdf_compare(&bdf, &bdf));
 	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++)
 		CHECK(!bdf_parse(wrong[i], &bdf));
 }
@@ -61,13 +78,13 @@ static void function(void)
 	CHECK(!strcmp(fn.driver, "e1000e"));
 	CHECK(!strcmp(fn.driver_override, ""));
 	CHECK(!strcmp(fn.reset, "flr bus pm"));
-	CHECK(!strcmp(fn.cdev, ""));
+	CHECK(!strcmp(fn.cdev, "") && !fn.has_vfio_dev);
 	CHECK(!fn.is_bridge);
 	put_text("0000:00:02.0", "driver_override", "vfio-pci\n");
 	put_text("0000:00:02.0", "vfio-dev/vfio3/dev", "511:3\n");
 	CHECK(!sysfs_function(bdf, &fn));
 	CHECK(!strcmp(fn.driver_override, "vfio-pci"));
-	CHECK(!strcmp(fn.cdev, "vfio3"));
+	CHECK(!strcmp(fn.cdev, "vfio3") && fn.has_vfio_dev);
 	CHECK(fn.cdev_major == 511 && fn.cdev_minor == 3);
 	bdf.device = 9;
 	CHECK_EQ(sysfs_function(bdf, &fn), -ENODEV);
@@ -93,10 +110,11 @@ static void functions_and_groups(void)
 {
 	struct host_function *functions;
 	char text[BDF_TEXT];
-	struct bdf *members;
+	struct group_member *members;
 	unsigned n;
 
 	clear_tree();
+	put_function("10000:e1:00.0", "nvme", 9, 0);
 	put_function("0001:00:00.0", "", 9, 0);
 	put_function("0000:01:00.0", "nvme", 7, 0);
 	put_function("0000:00:1c.0", "pcieport", 7, 1);
@@ -104,7 +122,9 @@ static void functions_and_groups(void)
 	mkdir(path_of("sys/bus/pci/devices/0000:00:05.0"), 0755); /* went away during the scan */
 	put_text("not-a-function", "vendor", "0x0\n");
 	CHECK(!sysfs_functions(&functions, &n));
-	CHECK_EQ(n, 4);
+	CHECK_EQ(n, 5);
+	CHECK(!strcmp(bdf_format(functions[4].bdf, text), "10000:e1:00.0"));
+	CHECK_EQ(functions[4].group, 9);
 	CHECK(!strcmp(bdf_format(functions[0].bdf, text), "0000:00:02.0"));
 	CHECK(!strcmp(bdf_format(functions[1].bdf, text), "0000:00:1c.0"));
 	CHECK(functions[1].is_bridge);
@@ -112,13 +132,106 @@ static void functions_and_groups(void)
 	free(functions);
 	CHECK(!sysfs_group(7, &members, &n));
 	CHECK_EQ(n, 2);
-	CHECK(!strcmp(bdf_format(members[0], text), "0000:00:1c.0"));
+	CHECK(!strcmp(members[0].name, "0000:00:1c.0"));
+	CHECK(!strcmp(bdf_format(members[0].bdf, text), "0000:00:1c.0"));
+	free(members);
+	/* What is no PCI function is a member all the same. */
+	put_member(9, "fe800000.gpu", "panfrost");
+	CHECK(!sysfs_group(9, &members, &n));
+	CHECK_EQ(n, 3);
+	CHECK(members[0].is_function && !strcmp(members[1].name, "10000:e1:00.0"));
+	CHECK(!members[2].is_function && !strcmp(members[2].name, "fe800000.gpu"));
+	CHECK(!strcmp(members[2].driver, "panfrost"));
 	free(members);
 	CHECK_EQ(sysfs_group(8, &members, &n), -ENOENT);
 	CHECK_ERROR("IOMMU group 8");
 	clear_tree();
 	CHECK_EQ(sysfs_functions(&functions, &n), -ENOENT);
 	CHECK_ERROR("is sysfs mounted");
+}
+
+static void reserved(void)
+{
+	const char *path = "sys/kernel/iommu_groups/4/reserved_regions";
+	static const char relaxable[] =
+		"0x1000 0x1fff direct-relaxable\n0xfee00000 0xfeefffff msi\n";
+	static const char direct[] = "0xfee00000 0xfeefffff msi\n0x1000 0x1fff direct\n";
+
+	clear_tree();
+	CHECK(!sysfs_group_reserves(4, "direct"));
+	put(path_of("%s", path), relaxable, strlen(relaxable));
+	CHECK(!sysfs_group_reserves(4, "direct"));
+	CHECK(sysfs_group_reserves(4, "msi"));
+	put(path_of("%s", path), direct, strlen(direct));
+	CHECK(sysfs_group_reserves(4, "direct"));
+}
+
+static void virtual_functions(void)
+{
+	struct bdf pf = { .bus = 1 }, vf = { .bus = 1, .device = 0x10 }, got;
+
+	clear_tree();
+	put_function("0000:01:00.0", "igb", 7, 0);
+	put_function("0000:01:10.0", "", 8, 0);
+	CHECK_EQ(sysfs_vfs(pf), 0);
+	CHECK(!sysfs_physfn(vf, &got));
+	put_text("0000:01:00.0", "sriov_numvfs", "7\n");
+	put_link("0000:01:10.0", "physfn", "../0000:01:00.0");
+	CHECK_EQ(sysfs_vfs(pf), 7);
+	CHECK(sysfs_physfn(vf, &got) && !bdf_compare(&got, &pf));
+}
+
+/* Who has a device is found by its number, whatever the node is called and wherever it lies. */
+static void holders(void)
+{
+	static const char target[] = "anon_inode:[vfio-device]";
+	struct holder_node nodes[] = { { S_IFCHR, makedev(1, 7) }, { S_IFCHR, makedev(1, 8) } };
+	struct host_function fn = { .bdf = { .bus = 1 }, .group = 7 };
+	unsigned which = 9;
+
+	clear_tree();
+	CHECK_EQ(holder_of(nodes, 2, &which), 0);
+	put_process(41, "fd/3", path_of("some file"));
+	put(path_of("some file"), "", 0);
+	put(path_of("dev/full"), "", 0); /* somebody's file of that name */
+	put_process(42, "fd/4", path_of("dev/full"));
+	CHECK_EQ(holder_of(nodes, 2, &which), 0);
+	CHECK_EQ(which, 9);
+	put_process(43, "fd/5", "/dev/random"); /* 1:8, by another name than VFIO's */
+	CHECK_EQ(holder_of(nodes, 2, &which), 43);
+	CHECK_EQ(which, 1);
+	CHECK_EQ(holder_of(nodes, 1, NULL), 0);
+	nodes[0].type = S_IFBLK;
+	CHECK_EQ(holder_of(nodes, 1, NULL), 0);
+	put_process(44, "map_files/7f00-7f01", "/dev/full"); /* closed, and mapped still */
+	nodes[0].type = S_IFCHR;
+	CHECK_EQ(holder_of(nodes, 1, NULL), 44);
+	/* Not ourselves. */
+	clear_tree();
+	put_process(getpid(), "fd/3", "/dev/full");
+	CHECK_EQ(holder_of(nodes, 1, NULL), 0);
+	/* By its cdev, its group, and a file that the group gave. */
+	put_below("0000:00:1c.0", "0000:01:00.0");
+	put_process(45, "fd/5", "/dev/full");
+	CHECK_EQ(holder_of_function(&fn), 0);
+	strcpy(fn.cdev, "vfio0");
+	fn.cdev_major = 1;
+	fn.cdev_minor = 7;
+	CHECK_EQ(holder_of_function(&fn), 45);
+	fn.cdev[0] = 0;
+	put(path_of("sys/class/vfio/7/dev"), "1:7\n", 4);
+	CHECK_EQ(holder_of_function(&fn), 45);
+	put(path_of("sys/class/vfio/7/dev"), "1:99\n", 5);
+	CHECK_EQ(holder_of_function(&fn), 0);
+	put_process(46, "fd/6", target);
+	put_fdinfo(
+		46, 6,
+		"pos:\t0\nvfio-device-syspath: /sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.1\n");
+	CHECK_EQ(holder_of_function(&fn), 0);
+	put_fdinfo(
+		46, 6,
+		"pos:\t0\nvfio-device-syspath: /sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0\n");
+	CHECK_EQ(holder_of_function(&fn), 46);
 }
 
 static void function_of_a_cdev(void)
@@ -327,6 +440,9 @@ static const struct test tests[] = {
 	TEST(function),
 	TEST(bare_function),
 	TEST(functions_and_groups),
+	TEST(reserved),
+	TEST(virtual_functions),
+	TEST(holders),
 	TEST(function_of_a_cdev),
 	TEST(below_a_bridge),
 	TEST(can_wake),

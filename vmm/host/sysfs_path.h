@@ -17,3 +17,10 @@ bool sysfs_line(char *text, size_t size, const char *fmt, ...) _printf_(3, 4);
 
 /* Where a link of a function points to: the last component, or "". */
 void sysfs_link(const char *bdf, const char *name, char *text, size_t size);
+void sysfs_last(const char *path, char *text, size_t size); /* the same of any link */
+
+/* An attribute of a function, without its newline; "" when it is not there. */
+void sysfs_attribute(const char *bdf, const char *name, char *text, size_t size);
+
+/* False when there is no such function, or no longer. */
+bool sysfs_read_function(struct bdf bdf, struct host_function *fn);

@@ -5,13 +5,13 @@
  *
  * Main thread, or under the device lock.
  */
+#include "sysfs_path.h"
 #include "vfio_refused.h"
 
 #include <base/error.h>
 #include <errno.h>
 #include <host/call.h>
 #include <host/holder.h>
-#include <host/sysfs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,25 +24,23 @@ int vfio_refused(const struct vfio_device *dev, const char *name, int err)
 	return fail(STATUS_HOST, -err, "%s: %s failed: %s", dev->name, name, strerror(-err));
 }
 
-/* Another process that has the device open, 0 when none is seen. */
-static pid_t holder(const struct vfio_device *dev)
-{
-	char self[32], path[256];
-	ssize_t n;
-
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", dev->fd);
-	n = readlink(self, path, sizeof(path) - 1);
-	path[n > 0 ? n : 0] = 0;
-	return holder_of(path);
-}
-
 /*
- * EINVAL from the bind: another file has the device open (drivers/vfio/vfio_main.c, vfio_df_open()),
- * or a token does not belong here.
+ * EINVAL from the bind has four causes: another file has the device open (drivers/vfio/vfio_main.c,
+ * vfio_df_open()); a token that does not belong here; memory of type `direct` that the firmware has
+ * (iommu.c, __iommu_device_set_domain()); an IOMMU whose DMA is not coherent (iommufd's device.c,
+ * iommufd_device_bind()). The first three can be looked up, so the fourth is what is left; no IOMMU of
+ * x86 is like that.
  */
-static int busy(const struct vfio_device *dev)
+static int bind_invalid(const struct vfio_device *dev)
 {
-	pid_t pid = holder(dev);
+	struct host_function fn = { .group = -1 };
+	struct stat st = { .st_rdev = 0 };
+	struct bdf bdf;
+	bool known = !fstat(dev->fd, &st) &&
+		     sysfs_cdev_function(major(st.st_rdev), minor(st.st_rdev), &bdf) &&
+		     sysfs_read_function(bdf, &fn);
+	const struct holder_node node = { S_IFCHR, st.st_rdev };
+	pid_t pid = known ? holder_of_function(&fn) : holder_of(&node, 1, NULL);
 
 	if (pid)
 		return fail(STATUS_HOST, EBUSY, "%s: is in use by process %d; end that guest first",
@@ -54,11 +52,19 @@ static int busy(const struct vfio_device *dev)
 			"vfio-pci has and makes virtual ones of, or the kernel is older than "
 			"6.18; leave vf-token out",
 			dev->name);
-	/* EINVAL too: __iommu_device_set_domain() for a device with memory of type `direct` (RMRR). */
+	if (known && sysfs_group_reserves(fn.group, "direct"))
+		return fail(
+			STATUS_HOST, EINVAL,
+			"%s: the host's firmware uses it by DMA (`direct` in the reserved_regions "
+			"of its group %d), so no guest can have it; choose another, or turn that "
+			"use off in the firmware",
+			dev->name, fn.group);
 	return fail(
-		STATUS_HOST, EBUSY,
-		"%s: is in use by another process, which is to end first; or the host's firmware "
-		"uses it (`direct` in its group's reserved_regions), and no guest can have it",
+		STATUS_HOST, EINVAL,
+		"%s: the kernel refused it (EINVAL), and nobody is seen to use it: its IOMMU does "
+		"not keep DMA coherent with caches (an SMMU that the firmware calls so), and no "
+		"guest can have it; or a process that may not be looked at has it: run thru probe "
+		"as root",
 		dev->name);
 }
 
@@ -92,7 +98,7 @@ static int bind_refused(const struct vfio_device *dev, int err)
 			    "%s: it is being reset or reconfigured by the host; try again",
 			    dev->name);
 	case -EINVAL:
-		return busy(dev);
+		return bind_invalid(dev);
 	}
 	return vfio_refused(dev, "VFIO_DEVICE_BIND_IOMMUFD", err);
 }

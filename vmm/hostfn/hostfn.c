@@ -35,13 +35,18 @@ bool hostfn_is_bridge(const struct host_function *fn)
 	return fn->is_bridge || fn->class >> 8 == CLASS_HOST_BRIDGE;
 }
 
-bool hostfn_driver_is_vfio(const char *driver)
+/* mlx5_vfio_pci, hisi-acc-vfio-pci, vfio-pci... (drivers/vfio/pci): of the family by their names. */
+static bool driver_is_vfio(const char *driver)
 {
 	size_t n = strlen(driver);
 
-	/* mlx5_vfio_pci, hisi_acc_vfio_pci, xe-vfio-pci... (drivers/vfio/pci) */
 	return n >= 8 &&
 	       (!strcmp(driver + n - 8, "vfio-pci") || !strcmp(driver + n - 8, "vfio_pci"));
+}
+
+bool hostfn_is_vfio(const struct host_function *fn)
+{
+	return fn->has_vfio_dev || driver_is_vfio(fn->driver);
 }
 
 /*
@@ -51,7 +56,13 @@ bool hostfn_driver_is_vfio(const char *driver)
 static bool driver_is_harmless(const char *driver)
 {
 	return !*driver || !strcmp(driver, "pci-stub") || !strcmp(driver, "pcieport") ||
-	       hostfn_driver_is_vfio(driver);
+	       driver_is_vfio(driver);
+}
+
+/* vfio-platform, vfio-amba, vfio-fsl-mc, vfio-cdx: the same of what is no PCI function. */
+static bool other_is_harmless(const char *driver)
+{
+	return !*driver || !strncmp(driver, "vfio-", 5);
 }
 
 static const char *iommu_advice(void)
@@ -64,12 +75,58 @@ static const char *iommu_advice(void)
 #endif
 }
 
-/* All functions of a group move together: one that the host still uses spoils it for a guest. */
-static int check_group(const struct host_function *fn, struct answer a)
+bool hostfn_must_stay(const struct host_function *fn, struct bdf other)
+{
+	struct bdf physfn;
+
+	return sysfs_vfs(other) ||
+	       (sysfs_physfn(fn->bdf, &physfn) && !bdf_compare(&physfn, &other));
+}
+
+static int answer_no_acs(const struct host_function *fn, const struct host_function *member,
+			 struct answer a)
+{
+	char name[BDF_TEXT];
+
+	return answer(a, EBUSY,
+		      "shares IOMMU group %d with %s, which has to stay with %s, for its virtual "
+		      "functions are gone without: nothing on their way to memory keeps the two "
+		      "apart (no ACS); use a slot or a host that does",
+		      fn->group, bdf_format(member->bdf, name), member->driver);
+}
+
+static int check_member(const struct host_function *fn, const struct group_member *m,
+			struct answer a)
 {
 	struct host_function member;
-	struct bdf *members;
-	char name[BDF_TEXT];
+
+	if (!m->is_function)
+		return other_is_harmless(m->driver)
+			       ? 0
+			       : answer(a, EBUSY,
+					"shares IOMMU group %d with %s, no PCI function, which is "
+					"bound to %s; run: echo %s > "
+					"/sys/kernel/iommu_groups/%d/devices/%s/driver/unbind",
+					fn->group, m->name, m->driver, m->name, fn->group, m->name);
+	if (sysfs_function(m->bdf, &member)) {
+		error_clear();
+		return 0;
+	}
+	if (member.is_bridge || driver_is_harmless(member.driver))
+		return 0;
+	if (hostfn_must_stay(fn, m->bdf))
+		return answer_no_acs(fn, &member, a);
+	return answer(a, EBUSY,
+		      "shares IOMMU group %d with %s, which is bound to %s; run: thru "
+		      "bind %s",
+		      fn->group, m->name, member.driver, m->name);
+}
+
+int hostfn_group_free(const struct host_function *fn, const struct bdf *except, unsigned n_except,
+		      char *why, size_t size)
+{
+	struct answer a = { why, size };
+	struct group_member *members;
 	unsigned n;
 	int r = 0;
 
@@ -78,15 +135,12 @@ static int check_group(const struct host_function *fn, struct answer a)
 		return answer(a, ENODEV, "vanished from its IOMMU group; run: thru devices");
 	}
 	for (unsigned i = 0; !r && i < n; i++) {
-		if (sysfs_function(members[i], &member)) {
-			error_clear();
-			continue;
-		}
-		if (!member.is_bridge && !driver_is_harmless(member.driver))
-			r = answer(a, EBUSY,
-				   "shares IOMMU group %d with %s, which is bound to %s; run: thru "
-				   "bind %s",
-				   fn->group, bdf_format(members[i], name), member.driver, name);
+		bool skip = members[i].is_function && !bdf_compare(&members[i].bdf, &fn->bdf);
+
+		for (unsigned j = 0; j < n_except; j++)
+			skip |= members[i].is_function && !bdf_compare(&members[i].bdf, &except[j]);
+		if (!skip)
+			r = check_member(fn, &members[i], a);
 	}
 	free(members);
 	return r;
@@ -117,26 +171,52 @@ static int check_nodes(const struct host_function *fn, struct answer a)
 	return 0;
 }
 
-int hostfn_ready(const struct host_function *fn, char *why, size_t size)
+/* vfio-pci gives such ones a group of their own making, of this name (drivers/vfio/group.c). */
+static bool is_noiommu(const struct host_function *fn)
+{
+	char path[64], text[32];
+
+	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/name", fn->group);
+	return !strncmp(fn->cdev, "noiommu", 7) ||
+	       (sysfs_read(path, text, sizeof(text)) && !strcmp(text, "vfio-noiommu\n"));
+}
+
+int hostfn_possible(const struct host_function *fn, char *why, size_t size)
 {
 	struct answer a = { why, size };
-	char name[BDF_TEXT];
-	int r;
 
-	bdf_format(fn->bdf, name);
 	if (size)
 		why[0] = 0;
 	if (hostfn_is_bridge(fn))
 		return answer(a, EINVAL,
 			      "is a bridge: it stays with the host; choose a function behind it");
-	if (fn->group < 0 || !strncmp(fn->cdev, "noiommu", 7))
+	if (fn->group < 0 || is_noiommu(fn))
 		return answer(a, ENODEV, "has no IOMMU group: the IOMMU is off; %s",
 			      iommu_advice());
+	if (sysfs_group_reserves(fn->group, "direct"))
+		return answer(a, EPERM,
+			      "is used by the host's firmware by DMA (`direct` in the "
+			      "reserved_regions of its group %d), so no guest can have it; choose "
+			      "another, or turn that use off in the firmware",
+			      fn->group);
+	return 0;
+}
+
+int hostfn_ready(const struct host_function *fn, char *why, size_t size)
+{
+	struct answer a = { why, size };
+	char name[BDF_TEXT];
+	int r = hostfn_possible(fn, why, size);
+
+	bdf_format(fn->bdf, name);
+	if (r)
+		return r;
 	if (!*fn->driver)
 		return answer(a, ENODEV, "is not bound to vfio-pci; run: thru bind %s", name);
-	if (!hostfn_driver_is_vfio(fn->driver))
+	if (!hostfn_is_vfio(fn))
 		return answer(a, EBUSY, "is bound to %s; run: thru bind %s", fn->driver, name);
-	r = check_group(fn, a);
+	/* A vendor's driver that made it VFIO's shares the IOMMU out on its own (vGPU). */
+	r = driver_is_vfio(fn->driver) ? hostfn_group_free(fn, NULL, 0, why, size) : 0;
 	if (r)
 		return r;
 	if (!*fn->cdev)

@@ -50,7 +50,7 @@ static const struct bdf *in_the_way(const struct hostfn_reset *reset, struct hos
 			error_clear();
 			continue;
 		}
-		if (hostfn_is_bridge(ret) || !hostfn_driver_is_vfio(ret->driver))
+		if (hostfn_is_bridge(ret) || !hostfn_is_vfio(ret))
 			return &reset->with[i];
 	}
 	return NULL;
@@ -64,7 +64,7 @@ static size_t add(struct hostfn_reset *reset, size_t used, const char *before, c
 	return used + (n > 0 ? (size_t)n : 0);
 }
 
-static void tell_bus(struct hostfn_reset *reset)
+static void tell_bus(const struct host_function *fn, struct hostfn_reset *reset)
 {
 	struct host_function other;
 	const struct bdf *wrong = in_the_way(reset, &other);
@@ -79,7 +79,11 @@ static void tell_bus(struct hostfn_reset *reset)
 	if (wrong) {
 		used = add(reset, used, ", of which vfio-pci does not have ",
 			   bdf_format(*wrong, name));
-		snprintf(reset->mend, sizeof(reset->mend), "thru bind %s", name);
+		snprintf(reset->mend, sizeof(reset->mend),
+			 hostfn_must_stay(fn, *wrong)
+				 ? "choose another device: %s has virtual functions and has to stay"
+				 : "thru bind %s",
+			 name);
 	}
 	if (*reset->otherwise && reset->n_with)
 		add(reset, used, "; else ", reset->otherwise);
@@ -121,7 +125,7 @@ void hostfn_reset(const struct host_function *fn, struct hostfn_reset *ret)
 	if (below && !bridge_among(ret)) {
 		memcpy(ret->otherwise, ret->how, sizeof(ret->otherwise));
 		snprintf(ret->how, sizeof(ret->how), "bus");
-		tell_bus(ret);
+		tell_bus(fn, ret);
 		return;
 	}
 	ret->n_with = 0;
@@ -147,8 +151,8 @@ int hostfn_takes(const struct host_function *fn, const struct hostfn_reset *rese
 		return r;
 	if (*reset->how)
 		snprintf(why, size,
-			 "is reset with all of its bus, which vfio-pci does not have; run: %s",
-			 reset->mend);
+			 "is reset with all of its bus, which vfio-pci does not have; %s%s",
+			 strncmp(reset->mend, "thru ", 5) ? "" : "run: ", reset->mend);
 	else
 		snprintf(why, size, "cannot be reset; %s", reset->mend);
 	return -ENOTTY;

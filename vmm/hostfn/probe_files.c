@@ -226,18 +226,18 @@ void probe_files(struct probe *p)
 
 static void probe_group(struct probe *p, const struct host_function *fn)
 {
-	char path[96], text[1024], list[160] = "", name[BDF_TEXT];
-	struct bdf *members = NULL;
+	char path[96], text[1024], list[160] = "";
+	struct group_member *members = NULL;
 	unsigned n = 0;
 	size_t used = 0;
+	bool direct = sysfs_group_reserves(fn->group, "direct");
 
 	if (fn->group < 0)
 		return;
 	if (sysfs_group(fn->group, &members, &n))
 		error_clear();
-	for (unsigned i = 0; i < n && used < sizeof(list) - 20; i++)
-		used += (size_t)snprintf(list + used, sizeof(list) - used, " %s",
-					 bdf_format(members[i], name));
+	for (unsigned i = 0; i < n && used < sizeof(list) - sizeof(members->name); i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, " %s", members[i].name);
 	free(members);
 	probe_add(p, "iommu_group", PROBE_OK, "%d holds%s", fn->group, list);
 	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/reserved_regions", fn->group);
@@ -246,7 +246,10 @@ static void probe_group(struct probe *p, const struct host_function *fn)
 	for (char *c = text; *c; c++)
 		if (*c == '\n')
 			*c = c[1] ? ';' : 0;
-	probe_add(p, "reserved", PROBE_OK, "%.250s", *text ? text : "none");
+	probe_add(p, "reserved", direct ? PROBE_BAD : PROBE_OK, "%.250s", *text ? text : "none");
+	if (direct)
+		probe_mend(p, "none: `direct` is the firmware's, and no guest can have its device; "
+			      "choose another, or turn that use off in the firmware");
 }
 
 static void probe_resets(struct probe *p, const struct host_function *fn, bool *ret_none)
@@ -287,7 +290,7 @@ void probe_function_files(struct probe *p, const struct host_function *fn)
 	if (!*fn->driver) {
 		probe_add(p, "driver", PROBE_BAD, "none");
 		probe_mend(p, "thru bind %s", name);
-	} else if (!hostfn_driver_is_vfio(fn->driver)) {
+	} else if (!hostfn_is_vfio(fn)) {
 		probe_add(p, "driver", PROBE_BAD, "%s", fn->driver);
 		probe_mend(p, "thru bind %s", name);
 	} else {

@@ -51,7 +51,7 @@ static int bind_one(struct bdf bdf)
 			    "%s: is a bridge: it stays with the host; choose a function behind it",
 			    bdf_format(bdf, name));
 	/* A vendor's variant of vfio-pci serves as well, and knows the device better. */
-	if (!hostfn_driver_is_vfio(fn.driver))
+	if (!hostfn_is_vfio(&fn))
 		r = sysfs_bind(bdf, "vfio-pci");
 	return r ? r : report(bdf, fn.driver);
 }
@@ -62,14 +62,9 @@ static int bind_one(struct bdf bdf)
  */
 static int check_unused(const struct host_function *fn)
 {
-	char path[64], name[BDF_TEXT];
-	pid_t pid;
+	char name[BDF_TEXT];
+	pid_t pid = holder_of_function(fn);
 
-	snprintf(path, sizeof(path), "/dev/vfio/devices/%.31s", fn->cdev);
-	pid = holder_of(path);
-	snprintf(path, sizeof(path), "/dev/vfio/%d", fn->group);
-	if (!pid)
-		pid = holder_of(path);
 	return pid ? fail(STATUS_HOST, EBUSY, "%s: is in use by process %d; end that guest first",
 			  bdf_format(fn->bdf, name), (int)pid)
 		   : 0;
@@ -84,14 +79,14 @@ static int unbind_one(struct bdf bdf)
 	if (r)
 		return r;
 	/* The host's own driver is not disturbed. */
-	if (*fn.driver && !hostfn_driver_is_vfio(fn.driver))
+	if (*fn.driver && !hostfn_is_vfio(&fn))
 		return report(bdf, fn.driver);
 	r = check_unused(&fn);
 	if (!r)
 		r = sysfs_bind(bdf, "");
 	if (!r)
 		r = sysfs_function(bdf, &now);
-	if (!r && hostfn_driver_is_vfio(now.driver))
+	if (!r && hostfn_is_vfio(&now))
 		return fail(
 			STATUS_HOST, EBUSY,
 			"%s: %s took it again, by an id given to that driver; take it back: echo "

@@ -65,15 +65,15 @@ static const char *class_words(uint32_t class)
 	return "other";
 }
 
-static void print_row(const struct host_function *fn, const struct hostfn_reset *reset)
+static void print_row(const struct host_function *fn, const struct hostfn_reset *reset, int width)
 {
 	char name[BDF_TEXT], group[16] = "-", why[HOSTFN_WHY];
 	const char *how = *reset->how ? reset->how : "none";
 
 	if (fn->group >= 0)
 		snprintf(group, sizeof(group), "%d", fn->group);
-	printf("%-12s  %04x:%04x  %-21s  %5s  %-14s  %-6s  %-5s  %s\n", bdf_format(fn->bdf, name),
-	       fn->vendor, fn->device, class_words(fn->class), group,
+	printf("%-*s  %04x:%04x  %-21s  %5s  %-14s  %-6s  %-5s  %s\n", width,
+	       bdf_format(fn->bdf, name), fn->vendor, fn->device, class_words(fn->class), group,
 	       *fn->driver ? fn->driver : "-", *fn->cdev ? fn->cdev : "-",
 	       hostfn_is_bridge(fn) ? "-" : how,
 	       hostfn_takes(fn, reset, why, sizeof(why)) ? why : "ready");
@@ -84,8 +84,7 @@ static void print_row(const struct host_function *fn, const struct hostfn_reset 
 /* The other members under the row: they go to a guest together or not at all. */
 static void print_members(const struct host_function *fn)
 {
-	char name[BDF_TEXT];
-	struct bdf *members;
+	struct group_member *members;
 	unsigned n;
 
 	if (hostfn_is_bridge(fn) || fn->group < 0)
@@ -97,7 +96,7 @@ static void print_members(const struct host_function *fn)
 	if (n > 1) {
 		printf("              group %d holds", fn->group);
 		for (unsigned i = 0; i < n; i++)
-			printf(" %s", bdf_format(members[i], name));
+			printf(" %s", members[i].name);
 		putchar('\n');
 	}
 	free(members);
@@ -105,13 +104,19 @@ static void print_members(const struct host_function *fn)
 
 static void print_table(const struct host_function *functions, unsigned n)
 {
-	printf("%-12s  %-9s  %-21s  %5s  %-14s  %-6s  %-5s  %s\n", "FUNCTION", "ID", "CLASS",
+	int width = (int)strlen("0000:00:00.0");
+	char name[BDF_TEXT];
+
+	/* Domains of more than four digits come last. */
+	if (n)
+		width = MAX(width, (int)strlen(bdf_format(functions[n - 1].bdf, name)));
+	printf("%-*s  %-9s  %-21s  %5s  %-14s  %-6s  %-5s  %s\n", width, "FUNCTION", "ID", "CLASS",
 	       "GROUP", "DRIVER", "CDEV", "RESET", "READY");
 	for (unsigned i = 0; i < n; i++) {
 		struct hostfn_reset reset;
 
 		hostfn_reset(&functions[i], &reset);
-		print_row(&functions[i], &reset);
+		print_row(&functions[i], &reset, width);
 		print_members(&functions[i]);
 		hostfn_reset_free(&reset);
 	}
@@ -129,8 +134,7 @@ static void print_key(const char *key, const char *value)
 
 static void print_group(int group)
 {
-	char name[BDF_TEXT];
-	struct bdf *members = NULL;
+	struct group_member *members = NULL;
 	unsigned n = 0;
 
 	if (group < 0) {
@@ -140,8 +144,10 @@ static void print_group(int group)
 	if (sysfs_group(group, &members, &n))
 		error_clear();
 	printf("    \"group\": %d,\n    \"group_members\": [", group);
-	for (unsigned i = 0; i < n; i++)
-		printf("%s\"%s\"", i ? ", " : "", bdf_format(members[i], name));
+	for (unsigned i = 0; i < n; i++) {
+		fputs(i ? ", " : "", stdout);
+		json_print_string(members[i].name);
+	}
 	printf("],\n");
 	free(members);
 }

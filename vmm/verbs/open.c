@@ -71,7 +71,7 @@ static int make_ready(const struct opened *o, struct bdf bdf, struct host_functi
 	char why[HOSTFN_WHY], name[BDF_TEXT];
 	int r = sysfs_function(bdf, fn);
 
-	if (!r && o->options->bind && !hostfn_driver_is_vfio(fn->driver)) {
+	if (!r && o->options->bind && !hostfn_is_vfio(fn)) {
 		r = hostfn_is_bridge(fn) ? 0 : sysfs_bind(bdf, "vfio-pci");
 		if (!r)
 			r = sysfs_function(bdf, fn);
