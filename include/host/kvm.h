@@ -35,6 +35,13 @@ int kvm_set_memory(int vm, unsigned slot, unsigned flags, gpa_t gpa, uint64_t si
 int kvm_irqfd(int vm, unsigned gsi, int fd, int resample_fd) _must_check_;
 int kvm_irqfd_remove(int vm, unsigned gsi, int fd);
 
+/*
+ * KVM_IOEVENTFD: a write of any length that a vcpu makes at `address` of guest physical space signals `fd`
+ * and costs no exit to userspace.
+ */
+int kvm_ioeventfd(int vm, gpa_t address, int fd) _must_check_;
+int kvm_ioeventfd_remove(int vm, gpa_t address, int fd);
+
 /* KVM_SET_GSI_ROUTING: replaces the whole table. */
 int kvm_set_gsi_routing(int vm, struct kvm_irq_routing *table) _must_check_;
 

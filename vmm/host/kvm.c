@@ -118,6 +118,25 @@ int kvm_irqfd_remove(int vm, unsigned gsi, int fd)
 	return HOST_IOCTL(vm, KVM_IRQFD, &arg);
 }
 
+/* Length 0 is any length (KVM_CAP_IOEVENTFD_ANY_LENGTH, 4.4): KVM then need not decode the instruction. */
+int kvm_ioeventfd(int vm, gpa_t address, int fd)
+{
+	struct kvm_ioeventfd arg = { .addr = address, .fd = fd };
+
+	return CALL(vm, KVM_IOEVENTFD, &arg);
+}
+
+int kvm_ioeventfd_remove(int vm, gpa_t address, int fd)
+{
+	struct kvm_ioeventfd arg = {
+		.addr = address,
+		.fd = fd,
+		.flags = KVM_IOEVENTFD_FLAG_DEASSIGN,
+	};
+
+	return HOST_IOCTL(vm, KVM_IOEVENTFD, &arg);
+}
+
 int kvm_set_gsi_routing(int vm, struct kvm_irq_routing *table)
 {
 	return CALL(vm, KVM_SET_GSI_ROUTING, table);

@@ -37,6 +37,7 @@ void tell_create_vm(struct told *t, const void *arg, int result);
 void tell_enable_cap(struct told *t, const void *arg, int result);
 void tell_set_memory(struct told *t, const void *arg, int result);
 void tell_irqfd(struct told *t, const void *arg, int result);
+void tell_ioeventfd(struct told *t, const void *arg, int result);
 void tell_gsi_routing(struct told *t, const void *arg, int result);
 void tell_irq_line(struct told *t, const void *arg, int result);
 void tell_create_device(struct told *t, const void *arg, int result);

@@ -90,6 +90,10 @@ static const struct explain_row rows[] = {
 	  "KVM listens to the eventfd that the device's interrupt signals, and injects without "
 	  "waking this process.",
 	  API ": KVM_IRQFD", tell_irqfd },
+	{ "KVM_IOEVENTFD",
+	  "A doorbell of an emulated device: the guest's write signals the eventfd within the "
+	  "kernel, and the vcpu runs on.",
+	  API ": KVM_IOEVENTFD", tell_ioeventfd },
 	{ "KVM_IRQ_LINE", "The interrupt line of an emulated device, such as the serial port.",
 	  API ": KVM_IRQ_LINE", tell_irq_line, .often = true },
 	{ "VFIO_DEVICE_GET_INFO", "What kind of device it is, and whether it can be reset.",

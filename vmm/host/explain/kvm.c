@@ -107,6 +107,15 @@ void tell_irqfd(struct told *t, const void *arg, int result)
 	t->see = API ": KVM_IRQFD, KVM_CAP_IRQFD_RESAMPLE";
 }
 
+void tell_ioeventfd(struct told *t, const void *arg, int result)
+{
+	const struct kvm_ioeventfd *bell = arg;
+
+	told_fd(t, bell->fd);
+	told_add(t, bell->flags & KVM_IOEVENTFD_FLAG_DEASSIGN ? " no more at %#llx" : " at %#llx",
+		 (unsigned long long)bell->addr);
+}
+
 void tell_gsi_routing(struct told *t, const void *arg, int result)
 {
 	const struct kvm_irq_routing *table = arg;
