@@ -2,6 +2,7 @@
 /* See fake-kvm.h. Implements include/host/call.h in place of vmm/host/call.c. */
 #include "fake-kvm.h"
 
+#include <base/fd.h>
 #include <errno.h>
 #include <host/call.h>
 #include <stdarg.h>
@@ -81,6 +82,38 @@ static int set_irqfd(const struct kvm_irqfd *irqfd)
 	return 0;
 }
 
+static int set_doorbell(const struct kvm_ioeventfd *bell)
+{
+	struct fake_kvm_doorbell *all = fake_kvm.doorbells;
+
+	for (unsigned i = 0; i < fake_kvm.n_doorbells; i++) {
+		if (all[i].address != bell->addr)
+			continue;
+		if (!(bell->flags & KVM_IOEVENTFD_FLAG_DEASSIGN) || all[i].fd != bell->fd)
+			return wrong(-EEXIST, "a doorbell at %#llx is there already",
+				     (unsigned long long)bell->addr);
+		all[i] = all[--fake_kvm.n_doorbells];
+		return 0;
+	}
+	if (bell->flags & KVM_IOEVENTFD_FLAG_DEASSIGN)
+		return wrong(-ENOENT, "no doorbell at %#llx", (unsigned long long)bell->addr);
+	if (fake_kvm.n_doorbells == FAKE_KVM_DOORBELLS)
+		return wrong(-ENOSPC, "too many doorbells");
+	all[fake_kvm.n_doorbells++] = (struct fake_kvm_doorbell){ bell->addr, bell->fd };
+	return 0;
+}
+
+bool fake_kvm_ring(uint64_t address)
+{
+	for (unsigned i = 0; i < fake_kvm.n_doorbells; i++) {
+		if (fake_kvm.doorbells[i].address != address)
+			continue;
+		fd_event_signal(fake_kvm.doorbells[i].fd);
+		return true;
+	}
+	return false;
+}
+
 static int set_routes(const struct kvm_irq_routing *table)
 {
 	fake_kvm.route_calls++;
@@ -109,6 +142,8 @@ int host_ioctl(int fd, unsigned long request, void *arg, const char *name)
 		return set_memory(arg);
 	case KVM_IRQFD:
 		return set_irqfd(arg);
+	case KVM_IOEVENTFD:
+		return set_doorbell(arg);
 	case KVM_SET_GSI_ROUTING:
 		return set_routes(arg);
 	}
