@@ -4,7 +4,7 @@
  *
  * Output waits in a stage until a newline, a full stage or OUTPUT_DELAY_NS, so that a console line
  * costs one write(2) and not one for each byte. Input is read ahead into another stage, where it
- * waits for the guest. With a filter it is read whatever the guest does, so that an escape key works.
+ * waits for the guest; what the guest does not take stays in the descriptor.
  *
  * Runs under the device lock: on a vcpu's thread from the registers, on the loop's for events.
  */
@@ -21,6 +21,7 @@
 
 #define OUTPUT_DELAY_NS 1000000
 #define FINAL_WAIT_MS   1000
+#define ENDING_WAIT_MS  200 /* when somebody told the machine to end */
 
 static void in_watch(struct serial *s, bool on)
 {
@@ -34,6 +35,16 @@ static void in_watch(struct serial *s, bool on)
 	s->in_watched = on;
 }
 
+static void in_fail(struct serial *s, int errnum)
+{
+	if (isatty(s->config.in_fd)) /* it hung up */
+		return;
+	loop_post_why(s->loop, VM_EVENT_FAILED, STATUS_FAILURE,
+		      "console input: it cannot be read: %s; check what standard input is, or use "
+		      "</dev/null",
+		      strerror(errnum));
+}
+
 /* Read what the descriptor has into the stage. */
 static void in_read(struct serial *s)
 {
@@ -41,17 +52,15 @@ static void in_read(struct serial *s)
 	size_t room = SERIAL_STAGE - s->in_n;
 	ssize_t n;
 
-	n = read(s->config.in_fd, bytes, s->config.filter ? sizeof(bytes) : room);
+	n = read(s->config.in_fd, bytes, room);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (n < 0)
+		in_fail(s, errno);
 	if (n <= 0) {
 		s->in_end = true;
 		return;
 	}
-	if (s->config.filter)
-		n = (ssize_t)s->config.filter(s->config.filter_ctx, bytes, (size_t)n);
-	if ((size_t)n > room)
-		n = (ssize_t)room;
 	memmove(s->in_stage, s->in_stage + s->in_head, s->in_n);
 	memcpy(s->in_stage + s->in_n, bytes, (size_t)n);
 	s->in_head = 0;
@@ -72,7 +81,7 @@ bool serial_host_take(struct serial *s, uint8_t *ret_byte)
 void serial_host_listen(struct serial *s)
 {
 	if (s->in_pollable)
-		in_watch(s, !s->in_end && (s->in_n < SERIAL_STAGE || s->config.filter));
+		in_watch(s, !s->in_end && s->in_n < SERIAL_STAGE);
 }
 
 static void in_ready(struct loop_source *source, uint32_t events)
@@ -108,8 +117,10 @@ static void out_fail(struct serial *s, int errnum)
 		     name);
 	else
 		fail(STATUS_OUTPUT, errnum, "console output: %s (%s); %s", strerror(errnum), name,
-		     errnum == ENOSPC || errnum == EDQUOT
-			     ? "free some space or choose another file"
+		     errnum == ENOSPC || errnum == EDQUOT ? "free some space or choose another file"
+		     : errnum == EFBIG
+			     ? "raise the limit on the size of files (ulimit -f), or give the file a "
+			       "size (,max=)"
 			     : "choose another place with --serial file:PATH");
 	loop_post_error(s->loop, VM_EVENT_OUTPUT_LOST);
 }
@@ -241,7 +252,8 @@ void serial_host_deinit(struct serial *s)
 	/* A reader that is slow gets a last chance; one that never reads holds nothing up. */
 	while (s->loop && s->config.out_fd >= 0 && s->out_n && !s->out_lost) {
 		out_flush(s);
-		if (s->out_n && poll(&room, 1, FINAL_WAIT_MS) <= 0)
+		if (s->out_n &&
+		    poll(&room, 1, loop_ending(s->loop) ? ENDING_WAIT_MS : FINAL_WAIT_MS) <= 0)
 			break;
 	}
 	if (s->in_watched)

@@ -5,7 +5,8 @@
  * the device's state is unknown, and whoever asks for the device back waits in the kernel, holding
  * the device's lock, until it is closed (drivers/vfio/vfio_main.c, vfio_unregister_group_dev).
  *
- * The two eventfds survive a reset of the device and a reboot of the guest. Loop's thread.
+ * The two eventfds survive a reset of the device and a reboot of the guest. They are heard by control,
+ * without the device lock: whatever the guest has the devices do, the host gets its device back.
  */
 #include <devices/vfio.h>
 
@@ -77,9 +78,9 @@ void vfio_events_deinit(struct vfio_events *ev)
 	if (!ev->dev)
 		return;
 	if (ev->error.fd >= 0)
-		loop_remove(ev->loop, &ev->error);
+		loop_withdraw(ev->loop, &ev->error);
 	if (ev->request.fd >= 0)
-		loop_remove(ev->loop, &ev->request);
+		loop_withdraw(ev->loop, &ev->request);
 	fd_close(&ev->error.fd);
 	fd_close(&ev->request.fd);
 	ev->dev = NULL;

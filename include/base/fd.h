@@ -17,6 +17,19 @@ void fd_close(int *fd);
  */
 int fd_read_at(int fd, void *buf, size_t len, uint64_t offset) _must_check_;
 
+/*
+ * From now on this thread's fd_read_at() gives up (-ECANCELED) where *stop is true, looked at before
+ * each piece of some MiB: a file may be large and its disk slow. NULL: never.
+ */
+void fd_read_until(const bool *stop);
+bool fd_read_stopped(void);
+
+/*
+ * Open a path for output, made with mode 0600 and emptied; what is no regular file (a FIFO, a
+ * terminal) takes what it can and never waits (O_NONBLOCK). 0 or -errno, nothing recorded.
+ */
+int fd_open_output(const char *path, int *ret_fd) _must_check_;
+
 /* Write all of buf; waits where the fd blocks. 0 or -errno, nothing recorded. */
 int fd_write_all(int fd, const void *buf, size_t len) _must_check_;
 

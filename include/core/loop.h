@@ -39,6 +39,7 @@ struct loop {
 	int wake_fd;
 	struct lock *lock;   /* NULL: handlers are called without */
 	enum vm_event event; /* the heaviest posted so far; atomic */
+	bool ending;         /* a signal or worse was posted: atomic, and never taken back */
 	int event_value;
 	struct error event_why;
 };
@@ -56,6 +57,12 @@ void loop_change(struct loop *loop, struct loop_source *source, uint32_t events)
 void loop_remove(struct loop *loop, struct loop_source *source);
 
 /*
+ * The same from a thread that neither runs the loop nor has its lock: when it returns, no handler of
+ * this source runs any more.
+ */
+void loop_withdraw(struct loop *loop, struct loop_source *source);
+
+/*
  * Run handlers until an event is posted. Returns it; *ret_value is its value, and the reason that it
  * came with is now this thread's record (error.h). What a handler recorded and did not post is dropped.
  */
@@ -68,6 +75,9 @@ void loop_post(struct loop *loop, enum vm_event event, int value);
 void loop_post_why(struct loop *loop, enum vm_event event, enum exit_status status, const char *fmt,
 		   ...) _printf_(4, 5);
 void loop_post_error(struct loop *loop, enum vm_event event);
+
+/* Was anything posted that ends the machine whatever its guest says: VM_EVENT_SIGNAL or heavier? */
+bool loop_ending(const struct loop *loop);
 
 /* Drop a posted event lighter than `keep`: what a machine said that is no more. */
 void loop_forget(struct loop *loop, enum vm_event keep);

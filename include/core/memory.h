@@ -61,17 +61,22 @@ struct memory_prefault {
 	int error;
 	uint64_t next, done; /* atomic */
 	bool stop;           /* atomic */
+	const bool *cancel;  /* the same from outside */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 };
 
-/* page: the size of RAM's pages, 0 for ordinary ones. RAM stays mapped until it is finished. */
-int memory_prefault_start(struct memory_prefault *prefault, struct memory *mem,
-			  uint64_t page) _must_check_;
+/*
+ * page: the size of RAM's pages, 0 for ordinary ones. RAM stays mapped until it is finished. When
+ * *cancel becomes true (atomic; NULL: never) it ends early.
+ */
+int memory_prefault_start(struct memory_prefault *prefault, struct memory *mem, uint64_t page,
+			  const bool *cancel) _must_check_;
 
 /*
  * Wait for the end, or for nobody to touch RAM any more when it is abandoned. Who waits at a
- * terminal sees how far it is. Harmless when it was not started.
+ * terminal sees how far it is. Harmless when it was not started. -ECANCELED, unrecorded, when it was
+ * ended from outside.
  */
 int memory_prefault_finish(struct memory_prefault *prefault, bool abandon);
 

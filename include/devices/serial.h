@@ -15,16 +15,9 @@
 #define SERIAL_STAGE     256 /* bytes between a FIFO and its descriptor, each way */
 
 struct serial_config {
-	int in_fd;            /* -1: no input */
-	int out_fd;           /* -1: output is thrown away; else non-blocking, or a regular file */
-	const char *out_name; /* for messages: "standard output", a path; NULL: not known */
-	/*
-	 * Sees input before the guest does and may shorten it (a terminal's escape key). Returns
-	 * the bytes left. With a filter input is always read, so that the escape works whatever
-	 * the guest does; what the guest does not take beyond SERIAL_STAGE is then lost. NULL: none.
-	 */
-	size_t (*filter)(void *ctx, uint8_t *bytes, size_t len);
-	void *filter_ctx;
+	int in_fd;             /* -1: no input */
+	int out_fd;            /* -1: output is thrown away; else non-blocking, or a regular file */
+	const char *out_name;  /* for messages: "standard output", a path; NULL: not known */
 	unsigned stride_shift; /* registers are 1 << stride_shift bytes apart; 0 on x86_64 */
 };
 

@@ -12,6 +12,7 @@ struct machine {
 	struct board board;
 	struct vcpu_set vcpus;
 	struct passthrough *passthrough;
+	struct loop *control; /* what the host says of devices is heard there */
 	struct memory_prefault prefault;
 	unsigned address_bits;      /* width of the guest's physical addresses */
 	bool has_irqchip, has_root; /* how far the assembly came */
@@ -19,9 +20,10 @@ struct machine {
 
 /*
  * Assemble up to the first instruction; nothing runs yet. On failure what was made stays for
- * machine_deinit(). `kvm_fd`, `loop`, `config` and `pt` outlive the machine.
+ * machine_deinit(). -ECANCELED, unrecorded, when the loop was told meanwhile to end (loop_ending()).
+ * All that is handed in outlives the machine.
  */
-int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
+int machine_init(struct machine *m, int kvm_fd, struct loop *loop, struct loop *control,
 		 const struct board_config *config, struct passthrough *pt) _must_check_;
 
 /* Start the vcpus. */

@@ -42,8 +42,8 @@ void stats_deinit(struct stats *stats);
 /* A machine is about to go; its vcpus do not run. */
 void stats_gather(struct stats *stats, const struct vcpu_set *vcpus);
 
-/* Print all to `fd`, as it is now. `vcpus` may be NULL: no machine. */
-void stats_print(struct stats *stats, const struct vcpu_set *vcpus, int fd);
+/* Print all to `fd`, as it is now. `vcpus` may be NULL: no machine. 0 or -errno, unrecorded. */
+int stats_print(struct stats *stats, const struct vcpu_set *vcpus, int fd);
 
 /* A line of /proc/interrupts that is a passed device's; false for any other. For tests. */
 bool stats_parse_irq(const char *line, unsigned cpus, char bdf[32], enum stats_irq_kind *ret_kind,

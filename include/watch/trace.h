@@ -19,7 +19,8 @@ enum trace_kind {
 	TRACE_CAPABILITY = 2, /* a capability that the guest sees: where, which */
 	TRACE_STRUCTURE = 3,  /* its MSI-X table or PBA: in which BAR, where, how long */
 	TRACE_ACCESS = 4,     /* a trapped access */
-	TRACE_END = 5,        /* the last record: how many accesses there were */
+	TRACE_END = 5,        /* the last record: how many accesses it holds */
+	TRACE_LOST = 6, /* accesses that are missing here: how many; to a pipe that was full */
 };
 
 enum {
@@ -43,6 +44,8 @@ struct trace {
 	struct loop *loop;
 	struct passthrough *pt;
 	uint64_t began, accesses;
+	uint64_t lost;     /* not yet told in the trace */
+	uint64_t lost_all; /* told at its end */
 };
 
 /* Create the file. `path` and `pt` outlive it; STATUS_OUTPUT when it cannot be written. */

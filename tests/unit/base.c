@@ -2,9 +2,14 @@
 #include "test.h"
 
 #include <base/bytes.h>
+#include <base/clock.h>
 #include <base/fd.h>
+#include <base/log.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void first_reason_wins(void)
@@ -107,7 +112,120 @@ static void eventfd_counts(void)
 	fd_close(&fd);
 }
 
+/* Read from a pipe that was full until `want` has gone by, or nothing more comes. */
+static bool comes(int fd, const char *want)
+{
+	static char text[2 * LOG_QUEUE];
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	size_t n = 0;
+	ssize_t got;
+
+	while (n < sizeof(text) - 1 && poll(&ready, 1, 2000) == 1) {
+		got = read(fd, text + n, MIN(sizeof(text) - 1 - n, 4096u));
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+		text[n] = 0;
+		if (strstr(text + (n > 8192 ? n - 8192 : 0), want))
+			return true;
+	}
+	return false;
+}
+
+/* Nobody reads standard error: whoever speaks goes on, and what was lost is told, once and counted. */
+static void nobody_reads(void)
+{
+	int err = dup(STDERR_FILENO), ends[2];
+	static char line[1024];
+	uint64_t began;
+	unsigned lost = 0;
+	char want[64];
+
+	CHECK(!pipe2(ends, O_CLOEXEC));
+	CHECK_EQ(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	close(ends[1]);
+	CHECK_EQ(log_start(), 0);
+	CHECK_EQ(log_start(), 0); /* once is enough */
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	began = clock_ns();
+	for (unsigned i = 0; i < 1500; i++)
+		lost += log_text(line, sizeof(line)) != 0;
+	CHECK(clock_ns() - began < NS_PER_S);
+	CHECK(lost > 100 && lost < 600); /* the queue and the pipe hold the others */
+	CHECK_EQ(log_finish(50), -ETIMEDOUT);
+	log_warn("one more");
+	snprintf(want, sizeof(want), "thru: %u lines were lost here: nobody read them\n", lost + 1);
+	CHECK(comes(ends[0], "x\n"));
+	while (log_finish(10)) /* there is room again: the number is put in */
+		CHECK(comes(ends[0], "x\n"));
+	CHECK(comes(ends[0], want));
+	log_warn("heard");
+	CHECK(comes(ends[0], "thru: heard\n"));
+	/* A reader that is gone is an error that is found by the next line, and told at the end. */
+	close(ends[0]);
+	signal(SIGPIPE, SIG_IGN);
+	log_warn("to nobody");
+	CHECK_EQ(log_finish(2000), -EPIPE);
+	dup2(err, STDERR_FILENO);
+	close(err);
+}
+
+/* A large file is read in pieces, and given up between two when that is asked for. */
+static void reading_stops(void)
+{
+	char path[] = "/tmp/thru-unit-XXXXXX", *buf = malloc(MIB(9));
+	int fd = mkstemp(path);
+	bool stop = false;
+
+	CHECK(fd >= 0 && buf);
+	unlink(path);
+	CHECK(!ftruncate(fd, MIB(9)));
+	fd_read_until(&stop);
+	CHECK_EQ(fd_read_at(fd, buf, MIB(9), 0), 0);
+	CHECK(!fd_read_stopped());
+	stop = true;
+	CHECK(fd_read_stopped());
+	CHECK_EQ(fd_read_at(fd, buf, MIB(9), 0), -ECANCELED);
+	fd_read_until(NULL);
+	CHECK_EQ(fd_read_at(fd, buf, MIB(9), 0), 0);
+	fd_close(&fd);
+	free(buf);
+}
+
+/* Files for output are their owner's alone; what is no regular file never waits. */
+static void output_files(void)
+{
+	char path[] = "/tmp/thru-unit-XXXXXX", byte = 'x';
+	struct stat st;
+	int fd = -1, reader;
+	mode_t mask = umask(0);
+
+	CHECK(mkdtemp(path));
+	rmdir(path);
+	CHECK_EQ(fd_open_output(path, &fd), 0);
+	umask(mask);
+	CHECK(!fstat(fd, &st));
+	CHECK_EQ(st.st_mode & 07777, 0600);
+	CHECK(!(fcntl(fd, F_GETFL) & O_NONBLOCK));
+	fd_close(&fd);
+	unlink(path);
+	CHECK(!mkfifo(path, 0600));
+	reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	CHECK_EQ(fd_open_output(path, &fd), 0);
+	while (write(fd, &byte, 1) == 1)
+		;
+	CHECK_EQ(errno, EAGAIN);
+	fd_close(&fd);
+	fd_close(&reader);
+	unlink(path);
+	CHECK_EQ(fd_open_output("/nowhere/x", &fd), -ENOENT);
+}
+
 static const struct test tests[] = {
+	TEST(reading_stops),
+	TEST(output_files),
+	TEST(nobody_reads),
 	TEST(first_reason_wins),
 	TEST(long_reason_is_cut),
 	TEST(ranges),

@@ -483,7 +483,7 @@ static void placed_while_populated(void)
 
 	CHECK_EQ(memory_create(&mem, MIB(97), 0), 0);
 	CHECK(!memory_at(&mem, 0, 1));
-	CHECK_EQ(memory_prefault_start(&p, &mem, 0), 0);
+	CHECK_EQ(memory_prefault_start(&p, &mem, 0, NULL), 0);
 	CHECK_EQ(memory_place(&mem, -1, ram, ARRAY_SIZE(ram)), 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(ram); i++) {
 		uint8_t *at = memory_at(&mem, ram[i].base, ram[i].size);
@@ -506,18 +506,24 @@ static void prefault(void)
 	struct memory mem;
 	size_t pages = MIB(132) / (size_t)sysconf(_SC_PAGESIZE);
 	unsigned char *there = calloc(pages, 1);
+	bool cancel = true;
 	unsigned n = 0;
 
 	CHECK_EQ(memory_init(&mem, -1, ram, 2), 0);
 	CHECK_EQ(memory_prefault_finish(&p, false), 0); /* not started */
-	CHECK_EQ(memory_prefault_start(&p, &mem, 0), 0);
+	CHECK_EQ(memory_prefault_start(&p, &mem, 0, NULL), 0);
 	CHECK_EQ(memory_prefault_finish(&p, false), 0);
 	CHECK_EQ(mincore(mem.hva, mem.size, there), 0);
 	for (size_t i = 0; i < pages; i++)
 		n += there[i] & 1;
 	CHECK_EQ(n, pages);
-	CHECK_EQ(memory_prefault_start(&p, &mem, 0), 0);
+	CHECK_EQ(memory_prefault_start(&p, &mem, 0, NULL), 0);
 	CHECK_EQ(memory_prefault_finish(&p, true), 0);
+	/* Ended from outside, before it has begun: nothing is populated, and that is no error. */
+	CHECK_EQ(memory_prefault_start(&p, &mem, 0, &cancel), 0);
+	CHECK_EQ(memory_prefault_finish(&p, false), -ECANCELED);
+	CHECK(!*error_message());
+	CHECK_EQ(p.done, 0);
 	memory_deinit(&mem);
 	free(there);
 }

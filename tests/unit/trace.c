@@ -323,6 +323,48 @@ static void at_once(void)
 	close(fd);
 }
 
+/* A pipe that nobody reads for a while: the guest goes on, and the hole is told where it is. */
+static void slow_reader(void)
+{
+	int ends[2], copy = memfd_create("trace", MFD_CLOEXEC);
+	char bytes[65536], *told = NULL;
+	size_t n;
+	ssize_t got;
+	FILE *out;
+
+	CHECK(!pipe2(ends, O_CLOEXEC));
+	CHECK_EQ(start_writing(ends[1]), 0);
+	close(ends[1]);
+	for (unsigned i = 1; i <= 3000; i++)
+		access_config(i); /* the pipe holds 2048 records */
+	got = read(ends[0], bytes, sizeof(bytes));
+	CHECK_EQ(got, sizeof(bytes));
+	CHECK_EQ(write(copy, bytes, (size_t)got), got);
+	access_config(3001);
+	CHECK_EQ(trace_close(&writer), 0);
+	while ((got = read(ends[0], bytes, sizeof(bytes))) > 0)
+		CHECK_EQ(write(copy, bytes, (size_t)got), got);
+	out = open_memstream(&told, &n);
+	lseek(copy, 0, SEEK_SET);
+	CHECK_EQ(trace_print(copy, "FILE", out), 0);
+	fclose(out);
+	CHECK(strstr(told, "\n              955 accesses are missing here\n"));
+	CHECK(strstr(told, " 0x7fd ") && !strstr(told, " 0x7fe ") && strstr(told, " 0xbb9 "));
+	CHECK_EQ(posted, 0);
+	free(told);
+	/* One that never reads holds nothing up, and its trace has no end. */
+	CHECK(!pipe2(ends, O_CLOEXEC));
+	CHECK_EQ(start_writing(ends[1]), 0);
+	for (unsigned i = 1; i <= 3000; i++)
+		access_config(i);
+	CHECK(trace_close(&writer) < 0);
+	CHECK_EQ(error_status(), STATUS_OUTPUT);
+	CHECK_ERROR("its reader does not read; the trace has no end");
+	close(ends[0]);
+	close(ends[1]);
+	close(copy);
+}
+
 /* A disk that is full in the middle of a record: what came before stays readable. */
 static void full(void)
 {
@@ -360,6 +402,7 @@ static void full(void)
 }
 
 static const struct test tests[] = {
-	TEST(whole), TEST(names), TEST(cut), TEST(hostile), TEST(noise), TEST(at_once), TEST(full),
+	TEST(whole), TEST(names),   TEST(cut),         TEST(hostile),
+	TEST(noise), TEST(at_once), TEST(slow_reader), TEST(full),
 };
 TEST_MAIN(tests)

@@ -6,10 +6,14 @@
 
 #include <base/error.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define READ_PIECE MIB(4)
 
 void fd_close(int *fd)
 {
@@ -21,13 +25,28 @@ void fd_close(int *fd)
 	errno = saved;
 }
 
+static _Thread_local const bool *read_stop;
+
+void fd_read_until(const bool *stop)
+{
+	read_stop = stop;
+}
+
+bool fd_read_stopped(void)
+{
+	return read_stop && __atomic_load_n(read_stop, __ATOMIC_ACQUIRE);
+}
+
 int fd_read_at(int fd, void *buf, size_t len, uint64_t offset)
 {
 	uint8_t *p = buf;
 
 	while (len) {
-		ssize_t n = pread(fd, p, len, (off_t)offset);
+		ssize_t n;
 
+		if (fd_read_stopped())
+			return -ECANCELED;
+		n = pread(fd, p, MIN(len, READ_PIECE), (off_t)offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -38,6 +57,21 @@ int fd_read_at(int fd, void *buf, size_t len, uint64_t offset)
 		len -= (size_t)n;
 		offset += (uint64_t)n;
 	}
+	return 0;
+}
+
+int fd_open_output(const char *path, int *ret_fd)
+{
+	_cleanup_fd_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	/* After the open: that of a FIFO waits for its reader. */
+	if (!S_ISREG(st.st_mode) && fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	*ret_fd = fd;
+	fd = -1;
 	return 0;
 }
 

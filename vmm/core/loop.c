@@ -62,6 +62,16 @@ void loop_remove(struct loop *loop, struct loop_source *source)
 	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
 }
 
+/* Not checked by clang, as below. */
+_unchecked_ void loop_withdraw(struct loop *loop, struct loop_source *source)
+{
+	if (loop->lock)
+		lock_take(loop->lock);
+	loop_remove(loop, source);
+	if (loop->lock)
+		lock_drop(loop->lock);
+}
+
 /* Not checked by clang: whether there is a lock is not known to it. */
 static _unchecked_ void dispatch_one(struct loop *loop)
 {
@@ -110,6 +120,11 @@ enum vm_event loop_run(struct loop *loop, int *ret_value)
 	return take_event(loop, ret_value);
 }
 
+bool loop_ending(const struct loop *loop)
+{
+	return __atomic_load_n(&loop->ending, __ATOMIC_ACQUIRE);
+}
+
 void loop_forget(struct loop *loop, enum vm_event keep)
 {
 	pthread_mutex_lock(&posting);
@@ -121,6 +136,8 @@ void loop_forget(struct loop *loop, enum vm_event keep)
 static void post(struct loop *loop, enum vm_event event, int value, const struct error *why)
 {
 	pthread_mutex_lock(&posting);
+	if (event >= VM_EVENT_SIGNAL)
+		__atomic_store_n(&loop->ending, true, __ATOMIC_RELEASE);
 	if (event > loop->event) {
 		loop->event_value = value;
 		loop->event_why = *why;

@@ -102,9 +102,11 @@ static int create_memfd(struct memory *mem, uint64_t hugepage)
 		return fail(STATUS_HOST, errno, "guest memory: memfd_create: %s", strerror(errno));
 	if (ftruncate(mem->memfd, (off_t)mem->size) < 0 ||
 	    fcntl(mem->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		return fail(STATUS_HOST, errno,
-			    "guest memory of %llu MiB: %s; ask for less (--mem)",
-			    (unsigned long long)(mem->size >> 20), strerror(errno));
+		return fail(STATUS_HOST, errno, "guest memory of %llu MiB: %s; %s",
+			    (unsigned long long)(mem->size >> 20), strerror(errno),
+			    errno == EFBIG ? "it is a file to the limit on their size: raise it "
+					     "(ulimit -f), or ask for less (--mem)"
+					   : "ask for less (--mem)");
 	return 0;
 }
 
@@ -138,9 +140,11 @@ static int map_ram(struct memory *mem, uint64_t hugepage)
 	if (hva == MAP_FAILED && hugepage && errno == ENOMEM)
 		return pool_too_small(mem, hugepage);
 	if (hva == MAP_FAILED)
-		return fail(STATUS_HOST, errno,
-			    "guest memory of %llu MiB: %s; ask for less (--mem)",
-			    (unsigned long long)(mem->size >> 20), strerror(errno));
+		return fail(STATUS_HOST, errno, "guest memory of %llu MiB: %s; %s",
+			    (unsigned long long)(mem->size >> 20), strerror(errno),
+			    errno == EFBIG ? "it is a file to the limit on their size: raise it "
+					     "(ulimit -f), or ask for less (--mem)"
+					   : "ask for less (--mem)");
 	mem->hva = hva;
 	/* Where the host's shmem_enabled is `advise`; elsewhere this is no more than a wish. */
 	madvise(hva, mem->size, MADV_HUGEPAGE);
@@ -249,8 +253,9 @@ uint64_t memory_copy_file(const struct memory *mem, void *hva, int fd, uint64_t 
 
 	if (mem->populated || lseek(mem->memfd, to, SEEK_SET) < 0)
 		return 0;
-	while (done < len && n > 0) {
-		n = sendfile(mem->memfd, fd, &from, len - done);
+	/* In pieces: whoever is told to stop (fd_read_until()) need not wait for a slow disk. */
+	while (done < len && n > 0 && !fd_read_stopped()) {
+		n = sendfile(mem->memfd, fd, &from, MIN(len - done, MIB(4)));
 		done += n > 0 ? (uint64_t)n : 0;
 	}
 	return done;

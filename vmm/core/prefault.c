@@ -4,12 +4,13 @@
  * the kernel populate each (madvise(2), MADV_POPULATE_WRITE, Linux 5.14). Zeroing pages is the cost,
  * and it is the same for one thread or many, so that as many help as there are processors.
  *
- * The threads touch nothing but the mapping and the counters here; the main thread starts them, goes
+ * The threads touch nothing but the mapping and the counters here; the machine's thread starts them, goes
  * on with what takes time anyway (a device's reset), and waits.
  */
 #include <core/memory.h>
 
 #include <base/error.h>
+#include <base/log.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PIECE      MIB(64)
+#define PIECE      MIB(4)
 #define PATIENCE_S 1 /* who waits longer than this sees how far it is */
 
 static int populate(uint8_t *from, uint64_t size, uint64_t page)
@@ -36,13 +37,19 @@ static int populate(uint8_t *from, uint64_t size, uint64_t page)
 	return 0;
 }
 
+static bool stopped(const struct memory_prefault *p)
+{
+	return __atomic_load_n(&p->stop, __ATOMIC_ACQUIRE) ||
+	       (p->cancel && __atomic_load_n(p->cancel, __ATOMIC_ACQUIRE));
+}
+
 static void *prefault_main(void *arg)
 {
 	struct memory_prefault *p = arg;
 	uint64_t piece = MAX(PIECE, p->page);
 	int r = 0;
 
-	while (!r && !__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) {
+	while (!r && !stopped(p)) {
 		uint64_t at = __atomic_fetch_add(&p->next, piece, __ATOMIC_RELAXED);
 		uint64_t size = at < p->mem->size ? MIN(piece, p->mem->size - at) : 0;
 
@@ -60,12 +67,14 @@ static void *prefault_main(void *arg)
 	return NULL;
 }
 
-int memory_prefault_start(struct memory_prefault *p, struct memory *mem, uint64_t page)
+int memory_prefault_start(struct memory_prefault *p, struct memory *mem, uint64_t page,
+			  const bool *cancel)
 {
 	unsigned wanted = (unsigned)MIN((uint64_t)get_nprocs(), mem->size / PIECE + 1);
 
 	memset(p, 0, sizeof(*p));
 	p->mem = mem;
+	p->cancel = cancel;
 	mem->populated = true;
 	p->page = page ? page : (uint64_t)sysconf(_SC_PAGESIZE);
 	pthread_mutex_init(&p->lock, NULL);
@@ -84,9 +93,12 @@ int memory_prefault_start(struct memory_prefault *p, struct memory *mem, uint64_
 static void show_progress(const struct memory_prefault *p)
 {
 	uint64_t done = __atomic_load_n(&p->done, __ATOMIC_RELAXED);
+	char text[96];
+	int n;
 
-	dprintf(STDERR_FILENO, "\rthru: guest memory: %llu of %llu MiB",
-		(unsigned long long)(done >> 20), (unsigned long long)(p->mem->size >> 20));
+	n = snprintf(text, sizeof(text), "\rthru: guest memory: %llu of %llu MiB",
+		     (unsigned long long)(done >> 20), (unsigned long long)(p->mem->size >> 20));
+	log_text(text, (size_t)n);
 }
 
 int memory_prefault_finish(struct memory_prefault *p, bool abandon)
@@ -110,14 +122,18 @@ int memory_prefault_finish(struct memory_prefault *p, bool abandon)
 	}
 	pthread_mutex_unlock(&p->lock);
 	if (shown)
-		dprintf(STDERR_FILENO, "\r\033[K");
+		log_text("\r\033[K", 4);
 	for (unsigned i = 0; i < p->n; i++)
 		pthread_join(p->threads[i], NULL);
 	pthread_cond_destroy(&p->idle);
 	pthread_mutex_destroy(&p->lock);
 	r = p->error;
+	if (!r && p->done < p->mem->size)
+		r = -ECANCELED;
 	p->mem = NULL;
-	if (r && !abandon)
+	if (abandon || r == -ECANCELED)
+		return abandon ? 0 : r;
+	if (r)
 		return fail(STATUS_HOST, -r,
 			    "guest memory: the host has not enough of it: %s; ask for less (--mem)",
 			    strerror(-r));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One VM, assembled in the order that the kernel wants (ARCHITECTURE.md, "the life of a VM") and
- * taken down backwards. Main thread only.
+ * taken down backwards. The machine's thread only. It may be told to stop at any time: that is looked at
+ * between two steps, and in those that take long.
  */
 #include <machine/machine.h>
 
@@ -15,10 +16,11 @@
 #include <sys/sysinfo.h>
 
 /* Memory is not reserved beforehand, so what can never be there is refused now, not by the OOM killer. */
-static int check_host(int kvm_fd, const struct board_config *config)
+static int check_host(struct machine *m)
 {
+	const struct board_config *config = m->board.config;
+	unsigned max = arch_cpus_max(m->board.kvm_fd);
 	struct sysinfo host;
-	unsigned max = arch_cpus_max(kvm_fd);
 
 	if (config->cpus > max)
 		return fail(STATUS_HOST, EINVAL, "--cpus %u: KVM on this host allows at most %u",
@@ -60,7 +62,8 @@ static int create_memory(struct machine *m)
 	int r = memory_create(memory, config->mem_size, config->hugepage);
 
 	if (!r && (config->prealloc || m->passthrough->n))
-		r = memory_prefault_start(&m->prefault, memory, config->hugepage);
+		r = memory_prefault_start(&m->prefault, memory, config->hugepage,
+					  &m->board.loop->ending);
 	return r;
 }
 
@@ -79,10 +82,34 @@ static int bind_devices(struct machine *m)
 	posix_fadvise(b->config->kernel_fd, 0, 0, POSIX_FADV_WILLNEED);
 	if (b->config->initrd_fd >= 0)
 		posix_fadvise(b->config->initrd_fd, 0, 0, POSIX_FADV_WILLNEED);
-	r = passthrough_bind(m->passthrough, b->vm_fd, b->loop);
+	r = passthrough_bind(m->passthrough, b->vm_fd, m->control);
 	if (!r)
 		r = passthrough_reach(m->passthrough, &reach);
 	return r ? r : arch_layout(b->config, m->address_bits, &reach, &b->layout);
+}
+
+static int place_memory(struct machine *m)
+{
+	struct board *b = &m->board;
+
+	return memory_place(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram);
+}
+
+static int load_kernel(struct machine *m)
+{
+	int r;
+
+	fd_read_until(&m->board.loop->ending);
+	r = arch_boot_load(&m->board);
+	fd_read_until(NULL);
+	return r;
+}
+
+static int create_vcpus(struct machine *m)
+{
+	int r = vcpu_set_init(&m->vcpus, &m->board, m->board.config->cpus);
+
+	return r ? r : arch_irqchip_ready(&m->board);
 }
 
 static int map_memory(struct machine *m)
@@ -115,54 +142,51 @@ static int create_root(struct machine *m)
 	return r ? r : arch_board_init(b);
 }
 
+static int add_functions(struct machine *m)
+{
+	int r = passthrough_add(m->passthrough, &m->board);
+
+	return r ? r : pci_root_assign(&m->board.pci);
+}
+
+static int write_tables(struct machine *m)
+{
+	return arch_fw_write(&m->board);
+}
+
 static int assemble(struct machine *m) _requires_(m->board.loop->lock);
 
 static int assemble(struct machine *m)
 {
-	struct board *b = &m->board;
-	int r;
+	static const struct {
+		const char *phase;
+		int (*make)(struct machine *m);
+	} steps[] = {
+		{ "the VM, and what KVM can do", check_host },
+		{ NULL, create_vm },
+		{ "guest memory", create_memory },
+		{ "the devices: KVM is told, then bound, then attached", bind_devices },
+		{ "guest memory in its places, and the kernel in it", place_memory },
+		{ NULL, load_kernel },
+		{ "interrupt controllers and routes", create_irqchip },
+		{ NULL, create_root },
+		{ "processors", create_vcpus },
+		{ "guest memory for the devices: DMA", map_memory },
+		{ "passed functions: regions, interrupts, resets", add_functions },
+		{ "the tables that the kernel reads", write_tables },
+	};
+	int r = 0;
 
-	explain_phase("the VM, and what KVM can do");
-	r = check_host(b->kvm_fd, b->config);
-	if (!r)
-		r = create_vm(m);
-	explain_phase("guest memory");
-	if (!r)
-		r = create_memory(m);
-	explain_phase("the devices: KVM is told, then bound, then attached");
-	if (!r)
-		r = bind_devices(m);
-	explain_phase("guest memory in its places, and the kernel in it");
-	if (!r)
-		r = memory_place(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram);
-	if (!r)
-		r = arch_boot_load(b);
-	explain_phase("interrupt controllers and routes");
-	if (!r)
-		r = create_irqchip(m);
-	if (!r)
-		r = create_root(m);
-	explain_phase("processors");
-	if (!r)
-		r = vcpu_set_init(&m->vcpus, b, b->config->cpus);
-	if (!r)
-		r = arch_irqchip_ready(b);
-	explain_phase("guest memory for the devices: DMA");
-	if (!r)
-		r = map_memory(m);
-	explain_phase("passed functions: regions, interrupts, resets");
-	if (!r)
-		r = passthrough_add(m->passthrough, b);
-	if (!r)
-		r = pci_root_assign(&b->pci);
-	explain_phase("the tables that the kernel reads");
-	if (!r)
-		r = arch_fw_write(b);
+	for (unsigned i = 0; !r && i < ARRAY_SIZE(steps); i++) {
+		if (steps[i].phase)
+			explain_phase(steps[i].phase);
+		r = loop_ending(m->board.loop) ? -ECANCELED : steps[i].make(m);
+	}
 	return r;
 }
 
 /* With the device lock, as all that touches devices; nobody else wants it yet. */
-int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
+int machine_init(struct machine *m, int kvm_fd, struct loop *loop, struct loop *control,
 		 const struct board_config *config, struct passthrough *pt)
 {
 	struct board *b = &m->board;
@@ -170,6 +194,7 @@ int machine_init(struct machine *m, int kvm_fd, struct loop *loop,
 
 	memset(m, 0, sizeof(*m));
 	m->passthrough = pt;
+	m->control = control;
 	*b = (struct board){ .config = config, .kvm_fd = kvm_fd, .vm_fd = -1, .loop = loop };
 	b->memory.memfd = -1;
 	lock_take(m->board.loop->lock);

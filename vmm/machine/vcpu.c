@@ -12,21 +12,14 @@
 
 #include <base/error.h>
 #include <base/fd.h>
+#include <core/kick.h>
 #include <errno.h>
 #include <host/kvm.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-
-#define KICK_SIGNAL SIGUSR2
-
-static void on_kick(int sig)
-{
-	(void)sig; /* only there to make KVM_RUN return EINTR */
-}
 
 static void exit_mmio(struct vcpu *vcpu)
 {
@@ -211,14 +204,8 @@ int vcpu_set_init(struct vcpu_set *set, struct board *board, unsigned n)
 
 int vcpu_set_run(struct vcpu_set *set)
 {
-	struct sigaction kick = { .sa_handler = on_kick };
-	sigset_t unblock;
 	int r = 0;
 
-	sigaction(KICK_SIGNAL, &kick, NULL);
-	sigemptyset(&unblock);
-	sigaddset(&unblock, KICK_SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &unblock, NULL); /* inherited by the threads */
 	for (unsigned i = 0; !r && i < set->n; i++)
 		r = arch_vcpu_boot(&set->vcpus[i]);
 	for (unsigned i = 0; !r && i < set->n; i++)
@@ -233,7 +220,7 @@ void vcpu_set_stop(struct vcpu_set *set)
 		lock_stop(set->board->loop->lock);
 	for (unsigned i = 0; i < set->running; i++) {
 		__atomic_store_n(&set->vcpus[i].run->immediate_exit, 1, __ATOMIC_RELEASE);
-		pthread_kill(set->threads[i], KICK_SIGNAL);
+		kick(set->threads[i]);
 	}
 	for (unsigned i = 0; i < set->running; i++)
 		pthread_join(set->threads[i], NULL);

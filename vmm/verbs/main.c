@@ -8,10 +8,12 @@
 #include "verbs.h"
 
 #include <base/error.h>
+#include <base/log.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Verbs that do one thing and end: 0 or -errno. */
 static const struct {
@@ -72,13 +74,15 @@ int main(int argc, char **argv)
 	int status = dispatch(argc, argv);
 
 	if (*error_message())
-		fprintf(stderr, "thru: %s\n", error_message());
+		log_error(error_message());
 	/* Output that could not be written is a failure although the work was done. */
 	if (fflush(stdout) && status == STATUS_OK) {
-		fprintf(stderr,
-			"thru: standard output could not be written; its disk is full or its "
-			"reader is gone\n");
+		log_error("standard output could not be written; its disk is full or its reader is "
+			  "gone");
 		status = STATUS_OUTPUT;
 	}
+	log_finish(run_abandoned() ? 200 : 1000);
+	if (run_abandoned())
+		_exit(status);
 	return status;
 }

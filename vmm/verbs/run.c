@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * `thru run`: check and open everything that can be refused before a VM exists, run one machine
- * after the other for as long as the guest reboots, and turn what ended it into an exit status.
+ * after the other for as long as the guest reboots, and turn what ended it into an exit status. All that
+ * is the machine's thread; the main thread is control (control.c).
  */
 #include "run.h"
+
+#include "control.h"
 
 #include <machine/machine.h>
 #include <cli/options.h>
@@ -11,6 +14,7 @@
 #include "terminal.h"
 
 #include <watch/trace.h>
+#include <base/clock.h>
 #include <base/error.h>
 #include <base/fd.h>
 #include <base/log.h>
@@ -18,24 +22,30 @@
 #include <fcntl.h>
 #include <host/explain.h>
 #include <host/kvm.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define REBOOT_QUICK_NS (5 * NS_PER_S)
+#define REBOOTS_TOLD    5u
 
 struct run {
 	struct run_options options;
 	struct board_config config;
-	struct lock lock;
-	struct loop loop;
-	struct loop_source signals;
+	struct control control;
+	struct lock lock; /* the device lock */
+	struct loop loop; /* the machine's thread runs it */
+	struct loop_source asking;
+	unsigned asked; /* ASK_*; atomic */
 	struct passthrough passthrough;
 	struct machine machine;
 	struct stats stats;
 	struct trace trace;
 	struct terminal terminal;
+	unsigned reboots, reboots_told; /* in a row, each soon after its start */
+	bool stats_lost;
+	int status;
 	int kvm_fd, serial_fd;
 };
 
@@ -55,50 +65,51 @@ static int open_image(const char *what, const char *path, int *ret_fd)
 	return 0;
 }
 
-/* A signal is an event like any other: read by the loop, never handled asynchronously. */
-static void on_signal(struct loop_source *source, uint32_t events)
-{
-	struct run *run = container_of(source, struct run, signals);
-	struct signalfd_siginfo info;
+/*
+ * What control asks of a machine that runs on: done on the machine's thread, with the device lock, when
+ * its loop runs.
+ */
+enum { ASK_BUTTON = BIT(0), ASK_STATS = BIT(1) };
 
-	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGPWR)
+static void ask(struct run *run, unsigned what)
+{
+	__atomic_fetch_or(&run->asked, what, __ATOMIC_RELEASE);
+	fd_event_signal(run->asking.fd);
+}
+
+static void ask_button(void *ctx)
+{
+	ask(ctx, ASK_BUTTON);
+}
+
+static void ask_stats(void *ctx)
+{
+	ask(ctx, ASK_STATS);
+}
+
+static void on_asked(struct loop_source *source, uint32_t events)
+{
+	struct run *run = container_of(source, struct run, asking);
+	unsigned asked;
+
+	(void)events;
+	fd_event_take(source->fd);
+	asked = __atomic_exchange_n(&run->asked, 0, __ATOMIC_ACQUIRE);
+	if (asked & ASK_BUTTON)
 		arch_board_button(&run->machine.board);
-	else if (info.ssi_signo == SIGUSR1)
-		stats_print(&run->stats, &run->machine.vcpus, STDERR_FILENO);
-	else
-		loop_post(&run->loop, VM_EVENT_SIGNAL, (int)info.ssi_signo);
+	if (asked & ASK_STATS && stats_print(&run->stats, &run->machine.vcpus, STDERR_FILENO))
+		log_warn("SIGUSR1: the counters could not be written");
 }
 
-static int watch_signals(struct run *run)
+static int watch_asked(struct run *run)
 {
-	sigset_t set;
-	int r;
+	int r = fd_event(&run->asking.fd);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGPWR);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL); /* before any thread: all inherit it */
-	signal(SIGPIPE, SIG_IGN);
-	run->signals = (struct loop_source){
-		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
-		.handler = on_signal,
-	};
-	if (run->signals.fd < 0)
-		return fail(STATUS_FAILURE, errno, "signalfd: %s", strerror(errno));
-	r = loop_add(&run->loop, &run->signals, EPOLLIN);
-	return r ? fail(STATUS_FAILURE, -r, "signals: %s", strerror(-r)) : 0;
-}
-
-static void press_button(void *ctx)
-{
-	struct run *run = ctx;
-
-	arch_board_button(&run->machine.board);
+	run->asking.handler = on_asked;
+	if (r)
+		return r;
+	r = loop_add(&run->loop, &run->asking, EPOLLIN);
+	return r ? fail(STATUS_HOST, -r, "epoll: %s; the host is out of memory", strerror(-r)) : 0;
 }
 
 static int open_serial(struct run *run)
@@ -111,25 +122,21 @@ static int open_serial(struct run *run)
 	case SERIAL_NONE:
 		return 0;
 	case SERIAL_FILE:
-		run->serial_fd = open(run->options.serial_path,
-				      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-		if (run->serial_fd < 0)
-			return fail(STATUS_OUTPUT, errno,
+		r = fd_open_output(run->options.serial_path, &run->serial_fd);
+		if (r)
+			return fail(STATUS_OUTPUT, -r,
 				    "--serial file:%s: %s; choose a path that can be written",
-				    run->options.serial_path, strerror(errno));
+				    run->options.serial_path, strerror(-r));
 		serial->out_fd = run->serial_fd;
 		serial->out_name = run->options.serial_path;
 		return 0;
 	case SERIAL_STDIO:
 		break;
 	}
-	serial->in_fd = STDIN_FILENO;
-	r = terminal_init(&run->terminal, &run->loop, press_button, run);
+	serial->in_fd = run->terminal.in_fd;
 	serial->out_fd = run->terminal.out_fd;
 	serial->out_name = "standard output";
-	serial->filter = run->terminal.raw ? terminal_filter : NULL;
-	serial->filter_ctx = &run->terminal;
-	return r;
+	return 0;
 }
 
 /*
@@ -148,6 +155,26 @@ static int check_standard_fds(struct run *run)
 	return 0;
 }
 
+/* What control needs, and what has to be there before other threads are. */
+static int start(struct run *run)
+{
+	int r = check_standard_fds(run);
+
+	if (!r)
+		r = loop_init(&run->loop, &run->lock);
+	if (!r)
+		r = control_init(&run->control, &run->loop);
+	if (!r)
+		r = log_start();
+	if (!r)
+		r = watch_asked(run);
+	run->control.button = ask_button;
+	run->control.stats = ask_stats;
+	if (!r && run->options.serial == SERIAL_STDIO)
+		r = terminal_init(&run->terminal, &run->control.loop, ask_button, run);
+	return r;
+}
+
 static int prepare(struct run *run)
 {
 	struct run_options *o = &run->options;
@@ -164,22 +191,16 @@ static int prepare(struct run *run)
 		.kernel_fd = -1,
 		.initrd_fd = -1,
 	};
-	r = check_standard_fds(run);
-	if (!r && o->explain)
+	if (o->explain)
 		explain_start(STDERR_FILENO);
 	explain_phase("what can be refused before there is a VM");
-	if (!r)
-		r = open_image("kernel", o->kernel, &run->config.kernel_fd);
+	r = open_image("kernel", o->kernel, &run->config.kernel_fd);
 	if (!r && o->initrd)
 		r = open_image("initrd", o->initrd, &run->config.initrd_fd);
 	if (!r)
 		r = kvm_open(&run->kvm_fd);
 	if (!r)
 		r = run_open_devices(&run->passthrough, o);
-	if (!r)
-		r = loop_init(&run->loop, &run->lock);
-	if (!r)
-		r = watch_signals(run);
 	if (!r)
 		r = open_serial(run);
 	if (!r)
@@ -196,13 +217,17 @@ static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value
 	int r;
 
 	lock_restart(&run->lock);
-	r = machine_init(&run->machine, run->kvm_fd, &run->loop, &run->config, &run->passthrough);
+	r = machine_init(&run->machine, run->kvm_fd, &run->loop, &run->control.loop, &run->config,
+			 &run->passthrough);
 	if (!r && run->options.trace)
 		r = trace_devices(&run->trace);
 	if (!r)
 		r = machine_run(&run->machine);
-	if (!r)
+	/* Whoever was told to end meanwhile has nothing to complain of. */
+	if (!r || loop_ending(&run->loop)) {
 		*ret_event = loop_run(&run->loop, ret_value);
+		r = 0;
+	}
 	error_take(&why); /* whatever goes wrong on the way down is not the reason */
 	vcpu_set_stop(&run->machine.vcpus);
 	stats_gather(&run->stats, &run->machine.vcpus);
@@ -212,6 +237,20 @@ static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value
 	error_put(&why);
 	loop_forget(&run->loop, VM_EVENT_SIGNAL);
 	return r;
+}
+
+/* A guest that comes up only to go down again goes on for ever: the operator is told, now and then. */
+static void count_reboots(struct run *run, uint64_t began)
+{
+	run->reboots = clock_ns() - began < REBOOT_QUICK_NS ? run->reboots + 1 : 0;
+	if (run->reboots < run->reboots_told)
+		return;
+	if (run->reboots_told)
+		log_warn(
+			"guest: it has rebooted %u times in a row, each time within %u s of its start; "
+			"see its console, or leave --on-reboot restart out",
+			run->reboots, (unsigned)(REBOOT_QUICK_NS / NS_PER_S));
+	run->reboots_told = MAX(run->reboots_told * 10, REBOOTS_TOLD);
 }
 
 static int event_status(enum vm_event event, int value)
@@ -231,48 +270,109 @@ static int event_status(enum vm_event event, int value)
 	case VM_EVENT_SIGNAL:
 		return STATUS_SIGNAL + value;
 	default:
-		return (int)error_status(); /* whoever posted it recorded why */
+		return (int)error_status(); /* whoever posted it told why */
 	}
+}
+
+/* The machine's thread: all that may wait in the kernel, from the first file to the last. */
+static void run_all(void *ctx)
+{
+	struct run *run = ctx;
+	enum vm_event event = VM_EVENT_NONE;
+	struct error why;
+	uint64_t began;
+	int value = 0, r = prepare(run);
+
+	if (r && loop_ending(&run->loop)) {
+		event = loop_run(&run->loop, &value);
+	} else {
+		do {
+			began = clock_ns();
+			if (!r)
+				r = run_machine(run, &event, &value);
+			if (!r && event == VM_EVENT_REBOOT && run->options.restart)
+				count_reboots(run, began);
+		} while (!r && event == VM_EVENT_REBOOT && run->options.restart);
+		if (r)
+			event = VM_EVENT_FAILED;
+	}
+	run->status = event_status(event, value);
+	error_take(&why);
+	if (run->options.trace && run->trace.path && trace_close(&run->trace) && !why.text[0]) {
+		run->status = (int)error_status();
+		error_take(&why);
+	}
+	if (run->options.stats && run->stats.pt)
+		run->stats_lost = stats_print(&run->stats, NULL, STDERR_FILENO) < 0;
+	stats_deinit(&run->stats);
+	explain_phase("the devices go back; closing a file undoes its bind");
+	passthrough_close(&run->passthrough);
+	explain_stop();
+	error_put(&why);
+}
+
+static bool abandoned;
+
+bool run_abandoned(void)
+{
+	return abandoned;
+}
+
+/* The machine's thread stands in a call to the kernel, and nothing that it uses may be touched. */
+static int abandon(struct run *run)
+{
+	struct control *c = &run->control;
+
+	abandoned = true;
+	terminal_restore();
+	log_warn(
+		"a call to the kernel has not returned, and is not waited for; with it go the devices and "
+		"the memory of the guest");
+	error_put(&c->wish_why);
+	return event_status(c->wish, c->wish_value);
+}
+
+static int finish(struct run *run, int r)
+{
+	bool asked = run->control.asked_ns;
+
+	terminal_deinit(&run->terminal, asked ? 200 : 1000);
+	if (log_finish(asked ? 200 : 1000) && run->options.stats)
+		run->stats_lost = true;
+	if (!r && run->stats_lost && run->status == STATUS_OK) {
+		fail(STATUS_OUTPUT, EIO,
+		     "--stats: standard error could not be written; its disk is full or its reader is "
+		     "gone");
+		run->status = STATUS_OUTPUT;
+	}
+	control_deinit(&run->control);
+	if (run->loop.epoll_fd >= 0)
+		loop_deinit(&run->loop);
+	lock_deinit(&run->lock);
+	fd_close(&run->asking.fd);
+	fd_close(&run->serial_fd);
+	fd_close(&run->kvm_fd);
+	fd_close(&run->config.kernel_fd);
+	fd_close(&run->config.initrd_fd);
+	return r ? (int)error_status() : run->status;
 }
 
 int verb_run(int argc, char **argv)
 {
-	struct run run = { .kvm_fd = -1,
-			   .serial_fd = -1,
-			   .signals.fd = -1,
-			   .stats.interrupts_fd = -1,
-			   .trace.fd = -1 };
-	enum vm_event event = VM_EVENT_NONE;
-	int r, value = 0;
+	/* Not on this stack: when the machine's thread is left behind it goes on using it. */
+	static struct run run;
+	int r;
 
-	lock_init(&run.lock);
+	run.kvm_fd = run.serial_fd = run.asking.fd = -1;
+	run.stats.interrupts_fd = run.trace.fd = -1;
 	run.loop.epoll_fd = run.loop.wake_fd = -1;
-	passthrough_init(&run.passthrough);
 	run.config.kernel_fd = run.config.initrd_fd = -1;
+	passthrough_init(&run.passthrough);
+	lock_init(&run.lock);
 	r = options_parse_run(argc, argv, &run.options);
 	if (!r)
-		r = prepare(&run);
-	do {
-		if (!r)
-			r = run_machine(&run, &event, &value);
-	} while (!r && event == VM_EVENT_REBOOT && run.options.restart);
-
-	terminal_deinit(&run.terminal);
-	if (run.options.trace && run.trace.path && trace_close(&run.trace) && !r)
-		r = -EIO;
-	if (run.options.stats && run.stats.pt)
-		stats_print(&run.stats, NULL, STDERR_FILENO);
-	stats_deinit(&run.stats);
-	explain_phase("the devices go back; closing a file undoes its bind");
-	passthrough_close(&run.passthrough);
-	explain_stop();
-	if (run.loop.epoll_fd >= 0)
-		loop_deinit(&run.loop);
-	lock_deinit(&run.lock);
-	fd_close(&run.signals.fd);
-	fd_close(&run.serial_fd);
-	fd_close(&run.kvm_fd);
-	fd_close(&run.config.kernel_fd);
-	fd_close(&run.config.initrd_fd);
-	return r ? (int)error_status() : event_status(event, value);
+		r = start(&run);
+	if (!r)
+		r = control_run(&run.control, run_all, &run);
+	return r == -ETIMEDOUT ? abandon(&run) : finish(&run, r);
 }

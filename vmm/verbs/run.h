@@ -14,5 +14,8 @@
  */
 int verb_run(int argc, char **argv);
 
+/* verb_run() has left a thread behind: the process may only end at once. */
+bool run_abandoned(void);
+
 /* Open the devices that the options name (run_devices.c). */
 int run_open_devices(struct passthrough *pt, const struct run_options *options) _must_check_;

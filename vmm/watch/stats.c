@@ -17,6 +17,7 @@
 #include <base/clock.h>
 #include <base/fd.h>
 #include <base/log.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -312,13 +313,15 @@ static void print_irqs(struct page *page, const struct stats *stats, unsigned de
 	line(page, "  interrupts  %-32s %12llu", what, (unsigned long long)sum);
 }
 
-void stats_print(struct stats *stats, const struct vcpu_set *vcpus, int fd)
+int stats_print(struct stats *stats, const struct vcpu_set *vcpus, int fd)
 {
 	struct page *page = calloc(1, sizeof(*page));
 	uint64_t exits[VCPU_EXITS], ms = (clock_ns() - stats->began) / 1000000;
 
+	int r;
+
 	if (!page)
-		return;
+		return -ENOMEM;
 	page->end = isatty(fd) ? "\r\n" : "\n";
 	memcpy(exits, stats->exits, sizeof(exits));
 	for (unsigned v = 0; vcpus && vcpus->exits && v < vcpus->n; v++)
@@ -333,7 +336,9 @@ void stats_print(struct stats *stats, const struct vcpu_set *vcpus, int fd)
 		if (stats->irqs)
 			print_irqs(page, stats, i);
 	}
-	if (fd_write_all(fd, page->text, page->n))
-		log_warn("--stats: could not be written");
+	/* Standard error has a queue, so that nobody waits for its reader. */
+	r = fd == STDERR_FILENO ? log_text(page->text, page->n)
+				: fd_write_all(fd, page->text, page->n);
 	free(page);
+	return r;
 }

@@ -3,8 +3,8 @@
  * `thru run --trace`: the writer. A record is written when it is made, under the lock that the access
  * holds anyway: whatever ends this process, SIGKILL too, the file holds what happened up to then. The
  * call is small beside the exit that brought the access here. When a record cannot be written,
- * tracing ends and so does the VM: a trace with a hole in it would mislead, and a full disk is the
- * operator's to know of (STATUS_OUTPUT).
+ * tracing ends and so does the VM: a trace with a hole in it that is not told would mislead, and a full
+ * disk is the operator's to know of (STATUS_OUTPUT). Only to a pipe may a record be missing, and is told.
  */
 #include <watch/trace.h>
 
@@ -14,22 +14,70 @@
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/fd.h>
+#include <base/log.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
+
+#define CLOSE_WAIT_MS 200
 #include <time.h>
 
+static int put_failed(struct trace *trace, int r)
+{
+	fd_close(&trace->fd);
+	return fail(STATUS_OUTPUT, -r, "--trace %s: %s; the guest was ended: %s", trace->path,
+		    strerror(-r),
+		    r == -EFBIG   ? "raise the limit on the size of files (ulimit -f)"
+		    : r == -EPIPE ? "keep the reader running, or choose a file"
+				  : "make room, or choose another file");
+}
+
+/* What the reader must know: waits for room where there is a reader. Before and after the guest. */
 static int put(struct trace *trace, const uint8_t record[TRACE_RECORD])
 {
 	int r = trace->fd < 0 ? 0 : fd_write_all(trace->fd, record, TRACE_RECORD);
 
-	if (!r)
+	return r ? put_failed(trace, r) : 0;
+}
+
+/* Of a record that a full disk cut, the next call says why. A pipe takes it whole or not at all. */
+static int put_once(int fd, const uint8_t record[TRACE_RECORD])
+{
+	ssize_t n = write(fd, record, TRACE_RECORD);
+
+	if (n == TRACE_RECORD)
 		return 0;
-	fd_close(&trace->fd);
-	return fail(STATUS_OUTPUT, -r,
-		    "--trace %s: %s; the guest was ended: make room, or choose another file",
-		    trace->path, strerror(-r));
+	if (n > 0)
+		return fd_write_all(fd, record + n, TRACE_RECORD - (size_t)n);
+	return n < 0 ? -errno : -EIO;
+}
+
+/*
+ * While the guest runs nobody waits for a reader: what finds a pipe full is missing, and before the next
+ * record that goes in one tells how many those were.
+ */
+static int put_now(struct trace *trace, const uint8_t record[TRACE_RECORD])
+{
+	uint8_t lost[TRACE_RECORD] = { TRACE_LOST };
+	int r = 0;
+
+	store_le64(lost + TRACE_AT_VALUE, trace->lost);
+	if (trace->lost)
+		r = put_once(trace->fd, lost);
+	if (!r) {
+		trace->lost = 0;
+		r = put_once(trace->fd, record);
+	}
+	if (r == -EAGAIN || r == -EINTR) {
+		trace->lost++;
+		trace->lost_all++;
+		return 0;
+	}
+	trace->accesses += !r;
+	return r ? put_failed(trace, r) : 0;
 }
 
 static void on_access(struct vfio_watch *watch, const struct vfio_access *access)
@@ -45,8 +93,7 @@ static void on_access(struct vfio_watch *watch, const struct vfio_access *access
 	store_le64(record + TRACE_AT_TIME, clock_ns() - trace->began);
 	store_le64(record + TRACE_AT_OFFSET, access->offset);
 	store_le64(record + TRACE_AT_VALUE, access->value);
-	trace->accesses++;
-	if (put(trace, record))
+	if (put_now(trace, record))
 		loop_post_error(trace->loop, VM_EVENT_OUTPUT_LOST);
 }
 
@@ -54,13 +101,13 @@ int trace_open(struct trace *trace, const char *path, struct loop *loop, struct 
 {
 	uint8_t header[TRACE_RECORD] = { 0 };
 	struct timespec wall;
+	int r;
 
 	*trace = (struct trace){ .path = path, .fd = -1, .loop = loop, .pt = pt };
-	trace->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-	if (trace->fd < 0)
-		return fail(STATUS_OUTPUT, errno,
-			    "--trace %s: %s; choose a path that can be written", path,
-			    strerror(errno));
+	r = fd_open_output(path, &trace->fd);
+	if (r)
+		return fail(STATUS_OUTPUT, -r, "--trace %s: %s; choose a path that can be written",
+			    path, strerror(-r));
 	trace->began = clock_ns();
 	clock_gettime(CLOCK_REALTIME, &wall);
 	memcpy(header, TRACE_MAGIC, 8);
@@ -139,15 +186,26 @@ int trace_devices(struct trace *trace)
 	return r;
 }
 
+/* The end, behind a reader that is still there; one that does not read holds nothing up. */
 int trace_close(struct trace *trace)
 {
-	uint8_t record[TRACE_RECORD] = { TRACE_END };
+	uint8_t lost[TRACE_RECORD] = { TRACE_LOST }, end[TRACE_RECORD] = { TRACE_END };
+	struct pollfd room = { .fd = trace->fd, .events = POLLOUT };
 	int r = 0;
 
-	if (trace->fd >= 0) {
-		store_le64(record + TRACE_AT_VALUE, trace->accesses);
-		r = put(trace, record);
-	}
+	store_le64(lost + TRACE_AT_VALUE, trace->lost);
+	store_le64(end + TRACE_AT_VALUE, trace->accesses);
+	if (trace->fd >= 0 && poll(&room, 1, CLOSE_WAIT_MS) == 0)
+		r = fail(STATUS_OUTPUT, EAGAIN,
+			 "--trace %s: its reader does not read; the trace has no end", trace->path);
+	else if (trace->fd >= 0 && trace->lost)
+		r = put(trace, lost);
+	if (!r && trace->fd >= 0)
+		r = put(trace, end);
+	if (trace->lost_all)
+		log_warn("--trace %s: %llu accesses are missing: its reader was too slow",
+			 trace->path, (unsigned long long)trace->lost_all);
+	trace->lost_all = trace->lost = 0;
 	for (unsigned i = 0; trace->pt && i < trace->pt->n; i++)
 		trace->pt->watches[i].access = NULL;
 	fd_close(&trace->fd);

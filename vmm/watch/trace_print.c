@@ -185,6 +185,10 @@ static int read_record(struct reader *reader, const uint8_t *record)
 		return read_structure(reader, record);
 	case TRACE_ACCESS:
 		return read_access(reader, record);
+	case TRACE_LOST:
+		fprintf(reader->out, "%13s %" PRIu64 " accesses are missing here\n", "",
+			load_le64(record + TRACE_AT_VALUE));
+		return 0;
 	case TRACE_END:
 		return read_end(reader, record);
 	default:

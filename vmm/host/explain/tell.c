@@ -11,6 +11,7 @@
 #include "tell.h"
 
 #include <base/clock.h>
+#include <base/log.h>
 #include <errno.h>
 #include <linux/vfio.h>
 #include <pthread.h>
@@ -111,7 +112,10 @@ static _printf_(1, 2) void say(const char *fmt, ...)
 	va_end(ap);
 	n = MIN(MAX(n, 0), (int)sizeof(text) - 4);
 	n += snprintf(text + n, sizeof(text) - (size_t)n, "%s", end);
-	if (write(out, text, (size_t)n) < 0)
+	/* Standard error has a queue, so that nobody waits for its reader. */
+	if (out == STDERR_FILENO)
+		log_text(text, (size_t)n);
+	else if (write(out, text, (size_t)n) < 0)
 		return; /* nowhere left to say it */
 }
 
