@@ -13,6 +13,7 @@ enum device_by {
 	DEVICE_BY_PATH,   /* /dev/vfio/devices/vfio0 */
 	DEVICE_BY_FD,     /* fd=3: a cdev that somebody else opened */
 	DEVICE_BY_SOCKET, /* socket=PATH: whoever listens there sends it */
+	DEVICE_BY_GROUP,  /* group-fd=3: the one VFIO device of a group that somebody else opened */
 };
 
 enum device_reset {
@@ -28,8 +29,9 @@ struct device_option {
 	struct bdf bdf;
 	char path[DEVICE_PATH];
 	int fd;
-	char name[DEVICE_NAME]; /* for messages; "": the PCI address */
-	unsigned devfn;         /* where the guest sees it; 0: the next free place */
+	int group_fd, container_fd; /* of its VFIO group; -1: none given */
+	char name[DEVICE_NAME];     /* for messages; "": the PCI address */
+	unsigned devfn;             /* where the guest sees it; 0: the next free place */
 	enum device_reset reset;
 	bool rom;
 	char rom_path[DEVICE_PATH]; /* "": the device's own */

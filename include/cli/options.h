@@ -31,6 +31,7 @@ struct run_options {
 	unsigned n_vfio;
 	int iommufd;    /* given by --iommufd; -1: open /dev/iommu */
 	unsigned allow; /* HOSTSAFE_* that --allow named */
+	int vfio_api;   /* an enum vfio_way; HOSTWAY_ANY: the best */
 	enum serial_kind serial;
 	const char *serial_path; /* SERIAL_FILE only */
 	bool restart;            /* --on-reboot restart */

@@ -16,12 +16,18 @@ int iommufd_open(int *ret_fd) _must_check_;
  */
 int iommufd_account_process(int iommufd) _must_check_;
 
+/* Whether `fd` is an iommufd at all. */
+bool iommufd_is(int fd);
+
 /* Whether that was done; asking needs nothing. */
 bool iommufd_accounts_process(int iommufd);
 
 /* IOMMU_IOAS_ALLOC: an I/O address space, IOAS; IOMMU_DESTROY of any object. */
 int ioas_alloc(int iommufd, uint32_t *ret_ioas) _must_check_;
 int iommufd_destroy(int iommufd, uint32_t object);
+
+/* IOMMU_VFIO_IOAS: the I/O address space of groups whose container this is; the first has made it. */
+int ioas_of_groups(int iommufd, uint32_t *ret_ioas) _must_check_;
 
 /*
  * IOMMU_IOAS_IOVA_RANGES: the spans that every attached device can reach. *n is the room in

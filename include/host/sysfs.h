@@ -43,6 +43,9 @@ void sysfs_set_root(const char *root);
 bool sysfs_read(const char *path, char *text, size_t size);
 bool sysfs_exists(const char *path);
 
+/* Whether this process may read and write it. */
+bool sysfs_may_open(const char *path);
+
 /* Fill one function. -ENODEV (recorded) when no such function exists. */
 int sysfs_function(struct bdf bdf, struct host_function *ret) _must_check_;
 
@@ -81,6 +84,12 @@ int sysfs_cdev_open(const struct host_function *fn, int *ret_fd) _must_check_;
 
 /* The PCI function whose VFIO cdev has this device number; false when it is none of a function. */
 bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret);
+
+/*
+ * The IOMMU group whose VFIO file has this device number, false when it is none: "noiommu" tells of one
+ * that has no IOMMU behind it.
+ */
+bool sysfs_cdev_group(unsigned int major, unsigned int minor, int *ret, bool *ret_noiommu);
 
 /* Whether that function can signal PME from a state that it sleeps in: D3hot, D3cold. */
 bool sysfs_cdev_can_wake(unsigned int major, unsigned int minor);

@@ -17,13 +17,17 @@ enum vfio_device_state {
 	VFIO_DEVICE_CLEAN, /* nothing */
 };
 
+struct vfio_group;
+struct vfio_space;
+
 /* A bound device: what every call below needs. fd -1 means none. */
 struct vfio_device {
 	char name[32];            /* "0000:00:02.0", or the path or number it was given by */
 	int fd;                   /* the cdev, or what its group gave */
 	uint32_t devid;           /* iommufd object, from the bind */
 	struct bdf bdf;           /* on the host, where known: groups call a device so */
-	struct vfio_group *group; /* NULL: the cdev (way.h) */
+	struct vfio_group *group; /* NULL: had by the cdev (way.h) */
+	struct vfio_space *space; /* where that group is */
 	bool bound;
 	bool attached;
 	enum vfio_device_state state;
@@ -95,14 +99,15 @@ int vfio_device_reset(struct vfio_device *dev);
 
 /*
  * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: every function that a reset of the slot or bus would hit, with
- * its iommufd object and whether it is ours; malloc'ed, free(3) it. -ENODEV (not recorded) when
- * neither can be reset.
+ * its devid and whether it is ours, by groups too (which the kernel tells by their numbers); malloc'ed,
+ * free(3) it. -ENODEV (not recorded) when neither can be reset.
  */
 int vfio_hot_reset_info(const struct vfio_device *dev,
 			struct vfio_pci_hot_reset_info **ret) _must_check_;
 
 /*
- * VFIO_DEVICE_PCI_HOT_RESET, by the right of the iommufd. All that it hits must be ours and idle.
+ * VFIO_DEVICE_PCI_HOT_RESET, by the right of the iommufd, or of the groups' files. All that it hits must
+ * be ours and idle.
  * -errno is returned and nothing recorded: there may be another way.
  */
 int vfio_hot_reset(const struct vfio_device *dev) _must_check_;

@@ -39,7 +39,9 @@ struct vfio_space {
 	bool made;     /* there is an address space behind fd */
 	struct vfio_group groups[VFIO_GROUPS_MAX];
 	unsigned n_groups;
-	uint32_t last_devid; /* given to devices of groups, which the kernel does not number */
+	/* Devices that groups gave; the kernel does not number them: devid is the place here, plus 1. */
+	struct bdf given[VFIO_GROUPS_MAX];
+	unsigned n_given;
 };
 
 /* Nothing is open, no way is chosen. */

@@ -19,6 +19,7 @@ enum passthrough_by {
 	PASSTHROUGH_BY_PATH,   /* of its cdev */
 	PASSTHROUGH_BY_FD,     /* a cdev that somebody else opened */
 	PASSTHROUGH_BY_SOCKET, /* whoever listens at the path sends it */
+	PASSTHROUGH_BY_GROUP,  /* the one VFIO device of a group that somebody else opened */
 };
 
 /* One device to pass. Strings are the caller's and outlive the passthrough. */
@@ -27,8 +28,9 @@ struct passthrough_device {
 	struct bdf bdf;
 	const char *path;
 	int fd;
-	const char *name; /* for messages; "": its PCI address */
-	unsigned devfn;   /* where the guest sees it; 0: the next free place */
+	int group_fd, container_fd; /* handed over; -1: none */
+	const char *name;           /* for messages; "": its PCI address */
+	unsigned devfn;             /* where the guest sees it; 0: the next free place */
 	bool no_reset;
 	bool rom;
 	const char *rom_path; /* "": the device's own */
@@ -39,7 +41,8 @@ struct passthrough_device {
 struct passthrough_config {
 	struct passthrough_device devices[PASSTHROUGH_MAX];
 	unsigned n;
-	int iommufd;    /* handed over; -1: open /dev/iommu */
+	int iommufd;    /* handed over; -1: open one */
+	int api;        /* an enum vfio_way, or HOSTWAY_ANY */
 	unsigned allow; /* HOSTSAFE_* */
 	uint64_t mem;   /* guest RAM, for the limit on locked memory */
 };

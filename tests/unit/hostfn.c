@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Ready for a guest, or the one reason why not with what mends it. */
 #include <hostfn/hostfn.h>
+#include <hostfn/hostway.h>
 
 #include <base/error.h>
 #include <errno.h>
@@ -186,6 +187,83 @@ static void kernel_without_cdev(void)
 	CHECK(!*error_message());
 }
 
+static void put_dev(const char *name)
+{
+	put(path_of("dev/%s", name), "", 0);
+}
+
+static int find(int wanted, enum vfio_way *ret)
+{
+	struct host_function fn;
+	struct bdf bdf;
+
+	if (!bdf_parse(BDF, &bdf) || sysfs_function(bdf, &fn))
+		return -ENXIO;
+	return hostway_find(&fn, 1, wanted, ret, why, sizeof(why));
+}
+
+static void give_cdev(void)
+{
+	put_text(BDF, "vfio-dev/vfio0/dev", "511:0\n");
+	put_dev("vfio/devices/vfio0");
+}
+
+/* As kernels have them: Debian's, one with iommufd and no cdevs, one with all. */
+static void the_best_way(void)
+{
+	enum vfio_way way = VFIO_WAYS;
+
+	clear_tree();
+	put_function(BDF, "vfio-pci", 7, 0);
+	put_dev("vfio/7");
+	CHECK_EQ(ready(BDF), -ENOENT);
+	CHECK_WHY("there is no /dev/vfio/vfio; use a kernel with CONFIG_VFIO_CONTAINER");
+	put_dev("vfio/vfio");
+	CHECK_EQ(ready(BDF), 0);
+	CHECK_EQ(find(HOSTWAY_ANY, &way), 0);
+	CHECK_EQ(way, VFIO_WAY_GROUP);
+	CHECK(!strcmp(hostway_words(way), "group, type1"));
+	CHECK(strstr(hostway_lacks(way), "CONFIG_IOMMUFD"));
+	put_dev("iommu");
+	CHECK_EQ(find(HOSTWAY_ANY, &way), 0);
+	CHECK_EQ(way, VFIO_WAY_GROUP_IOMMUFD);
+	CHECK(!strcmp(hostway_lacks(way), "the kernel lacks CONFIG_VFIO_DEVICE_CDEV"));
+	give_cdev();
+	CHECK_EQ(find(HOSTWAY_ANY, &way), 0);
+	CHECK_EQ(way, VFIO_WAY_CDEV);
+	CHECK(!*hostway_lacks(way));
+	/* The one that is insisted on. */
+	CHECK_EQ(find(VFIO_WAY_GROUP, &way), 0);
+	CHECK_EQ(way, VFIO_WAY_GROUP);
+	CHECK_EQ(find(VFIO_WAY_GROUP_IOMMUFD, &way), 0);
+	CHECK_EQ(way, VFIO_WAY_GROUP_IOMMUFD);
+}
+
+static void a_way_that_is_not_there(void)
+{
+	enum vfio_way way = VFIO_WAYS;
+
+	clear_tree();
+	put_function(BDF, "vfio-pci", 7, 0);
+	put_dev("vfio/7");
+	put_dev("vfio/vfio");
+	CHECK_EQ(find(VFIO_WAY_CDEV, &way), -ENODEV);
+	CHECK_WHY("the host's kernel lacks CONFIG_VFIO_DEVICE_CDEV");
+	CHECK_EQ(find(VFIO_WAY_GROUP_IOMMUFD, &way), -ENOENT);
+	CHECK_WHY("there is no /dev/iommu; run: modprobe iommufd");
+	CHECK_EQ(way, VFIO_WAYS);
+	/* No group: a kernel with cdevs alone. */
+	clear_tree();
+	put_function(BDF, "vfio-pci", 7, 0);
+	put_dev("vfio/vfio");
+	put_dev("iommu");
+	give_cdev();
+	CHECK_EQ(find(HOSTWAY_ANY, &way), 0);
+	CHECK_EQ(way, VFIO_WAY_CDEV);
+	CHECK_EQ(find(VFIO_WAY_GROUP, &way), -ENODEV);
+	CHECK_WHY("lacks CONFIG_VFIO_GROUP");
+}
+
 #define BRIDGE "0000:00:1c.0"
 
 static struct hostfn_reset reset;
@@ -291,6 +369,8 @@ static const struct test tests[] = {
 	TEST(without_an_iommu),
 	TEST(wide_domain),
 	TEST(kernel_without_cdev),
+	TEST(the_best_way),
+	TEST(a_way_that_is_not_there),
 };
 
 int main(void)

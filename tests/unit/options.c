@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command line: every value that it takes, and every refusal with the option's name in it. */
 #include <cli/options.h>
+#include <hostfn/hostway.h>
 
 #include <hostfn/hostsafe.h>
 
@@ -84,6 +85,26 @@ static void device_values(void)
 	CHECK(!o.vfio[3].has_token);
 	CHECK_EQ(o.iommufd, 9);
 	CHECK_EQ(o.allow, HOSTSAFE_ACS_OVERRIDE | HOSTSAFE_UNSAFE_INTERRUPTS);
+}
+
+static void ways(void)
+{
+	CHECK(!parse("--kernel|k|--vfio|00:02.0"));
+	CHECK_EQ(o.vfio_api, HOSTWAY_ANY);
+	CHECK_EQ(o.vfio[0].group_fd, -1);
+	CHECK_EQ(o.vfio[0].container_fd, -1);
+	CHECK(!parse("--kernel|k|--vfio-api|group-iommufd|--vfio|00:02.0,group-fd=4,container-fd=3"
+		     "|--vfio|group-fd=5,p2p=on"));
+	CHECK_EQ(o.vfio_api, VFIO_WAY_GROUP_IOMMUFD);
+	CHECK_EQ(o.vfio[0].by, DEVICE_BY_BDF);
+	CHECK_EQ(o.vfio[0].group_fd, 4);
+	CHECK_EQ(o.vfio[0].container_fd, 3);
+	CHECK_EQ(o.vfio[1].by, DEVICE_BY_GROUP);
+	CHECK_EQ(o.vfio[1].group_fd, 5);
+	CHECK(!parse("--kernel|k|--vfio-api=group"));
+	CHECK_EQ(o.vfio_api, VFIO_WAY_GROUP);
+	CHECK(!parse("--kernel|k|--vfio-api=cdev"));
+	CHECK_EQ(o.vfio_api, VFIO_WAY_CDEV);
 }
 
 static void sizes(void)
@@ -261,6 +282,13 @@ static void refusals(void)
 		{ "--kernel|k|--vfio|00:02.0,addr=05.1", "give another device addr=05.0" },
 		{ "--kernel|k|--vfio|00:02.0,reset=maybe", "reset=maybe: not known; give auto" },
 		{ "--kernel|k|--iommufd|5", "--iommufd 5: not known; give fd=NUMBER" },
+		{ "--kernel|k|--vfio-api|type1",
+		  "--vfio-api type1: not known; give cdev, group-iommufd or group" },
+		{ "--kernel|k|--vfio|group-fd=x", "not a file descriptor; give group-fd=NUMBER" },
+		{ "--kernel|k|--vfio|00:02.0,group-fd=", "group-fd=: not a file descriptor" },
+		{ "--kernel|k|--vfio|fd=3,group-fd=4", "group-fd: goes with a PCI address" },
+		{ "--kernel|k|--vfio|00:02.0,container-fd=3", "container-fd: goes with a group" },
+		{ "--kernel|k|--vfio|group-fd=4|--vfio|group-fd=4", "given twice" },
 		{ "--kernel|k|--allow|all", "--allow all: not known" },
 		{ "--kernel|k|--serial|tty", "--serial tty: not known" },
 		{ "--kernel|k|--serial|file:", "--serial file:: not known" },
@@ -348,11 +376,11 @@ static void nearest(void)
 
 static void help(void)
 {
-	static const char *const wanted[] = { "--kernel FILE",    "--initrd FILE",
-					      "--cmdline STRING", "--cpus N",
-					      "--mem SIZE",       "--vfio DEVICE",
-					      "--iommufd fd=N",   "--allow WHAT",
-					      "--serial WHERE",   "--on-reboot ACTION" };
+	static const char *const wanted[] = {
+		"--kernel FILE", "--initrd FILE",  "--cmdline STRING",  "--cpus N",
+		"--mem SIZE",    "--vfio DEVICE",  "--iommufd fd=N",    "--vfio-api WAY",
+		"--allow WHAT",  "--serial WHERE", "--on-reboot ACTION"
+	};
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -377,10 +405,12 @@ static void help(void)
 }
 
 static const struct test tests[] = {
-	TEST(defaults), TEST(everything), TEST(device_values),
-	TEST(tokens),   TEST(pages),      TEST(open_verb),
-	TEST(sizes),    TEST(refusals),   TEST(too_many_devices),
-	TEST(devices),  TEST(bdfs),       TEST(nearest),
-	TEST(help),
+	TEST(defaults),      TEST(everything),
+	TEST(device_values), TEST(ways),
+	TEST(tokens),        TEST(pages),
+	TEST(open_verb),     TEST(sizes),
+	TEST(refusals),      TEST(too_many_devices),
+	TEST(devices),       TEST(bdfs),
+	TEST(nearest),       TEST(help),
 };
 TEST_MAIN(tests)

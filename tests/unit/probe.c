@@ -156,7 +156,7 @@ static void a_function(void)
 	probe_function_files(&p, &fn);
 	CHECK_ROW("driver", PROBE_OK, "vfio-pci");
 	CHECK_ROW("reset", PROBE_OK, "flr");
-	CHECK_ROW("ready", PROBE_BAD, "character device");
+	CHECK_ROW("ready", PROBE_BAD, "has no VFIO file");
 	fn.class = 0x060000;
 	p.n = 0;
 	probe_function_files(&p, &fn);

@@ -19,7 +19,7 @@ struct key {
 	const char *(*set)(struct device_option *o, const char *value);
 };
 
-#define KEYS_MAX 8
+#define KEYS_MAX 10
 
 /* What is being read, and what it may say. */
 struct reading {
@@ -127,9 +127,29 @@ static const char *set_token(struct device_option *o, const char *value)
 	return NULL;
 }
 
+static const char *set_group_fd(struct device_option *o, const char *value)
+{
+	return device_option_fd(value, &o->group_fd) ? NULL
+						     : "not a file descriptor; give its "
+						       "number";
+}
+
+static const char *set_container_fd(struct device_option *o, const char *value)
+{
+	return device_option_fd(value, &o->container_fd) ? NULL
+							 : "not a file descriptor; give its number";
+}
+
 static const struct key run_keys[] = {
-	{ "name", set_name }, { "addr", set_addr },      { "reset", set_reset }, { "rom", set_rom },
-	{ "p2p", set_p2p },   { "vf-token", set_token }, { NULL, NULL },
+	{ "name", set_name },
+	{ "addr", set_addr },
+	{ "reset", set_reset },
+	{ "rom", set_rom },
+	{ "p2p", set_p2p },
+	{ "vf-token", set_token },
+	{ "group-fd", set_group_fd },
+	{ "container-fd", set_container_fd },
+	{ NULL, NULL },
 };
 
 static const struct key open_keys[] = { { "vf-token", set_token }, { NULL, NULL } };
@@ -176,6 +196,12 @@ static int set_which(struct device_option *o, const struct reading *reading, con
 			       ? 0
 			       : refuse(reading, "not a file descriptor; give fd=NUMBER");
 	}
+	if (!strncmp(which, "group-fd=", 9)) {
+		o->by = DEVICE_BY_GROUP;
+		return device_option_fd(which + 9, &o->group_fd)
+			       ? 0
+			       : refuse(reading, "not a file descriptor; give group-fd=NUMBER");
+	}
 	if (!strncmp(which, "socket=", 7))
 		o->by = DEVICE_BY_SOCKET;
 	else if (*which == '/')
@@ -197,7 +223,7 @@ static int parse(struct reading *reading,
 			      const char *which),
 		 struct device_option *ret)
 {
-	struct device_option o = { .fd = -1 };
+	struct device_option o = { .fd = -1, .group_fd = -1, .container_fd = -1 };
 	char text[VALUE_MAX], *rest = text;
 	int r;
 
@@ -208,6 +234,11 @@ static int parse(struct reading *reading,
 	r = which(&o, reading, strsep(&rest, ","));
 	while (!r && rest)
 		r = set_key(&o, reading, strsep(&rest, ","));
+	if (!r && o.group_fd >= 0 && o.by != DEVICE_BY_BDF && o.by != DEVICE_BY_GROUP)
+		r = refuse(reading, "group-fd: goes with a PCI address; give that, or "
+				    "group-fd=NUMBER alone");
+	if (!r && o.container_fd >= 0 && o.group_fd < 0)
+		r = refuse(reading, "container-fd: goes with a group; give group-fd=NUMBER, too");
 	if (!r)
 		*ret = o;
 	return r;
@@ -242,6 +273,8 @@ bool device_option_same(const struct device_option *a, const struct device_optio
 		return !strcmp(a->path, b->path);
 	case DEVICE_BY_FD:
 		return a->fd == b->fd;
+	case DEVICE_BY_GROUP:
+		return a->group_fd == b->group_fd;
 	case DEVICE_BY_SOCKET: /* each connection gets another */
 		return false;
 	}

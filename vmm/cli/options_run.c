@@ -2,6 +2,8 @@
 /* The options of `thru run`: how each is taken, and the table. Pure functions of argv. */
 #include "options_table.h"
 
+#include <hostfn/hostway.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -132,6 +134,13 @@ static int set_iommufd(void *to, const char *value)
 	return 0;
 }
 
+static int set_vfio_api(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	return options_vfio_api(value, &o->vfio_api);
+}
+
 static int set_allow(void *to, const char *value)
 {
 	struct run_options *o = to;
@@ -207,8 +216,12 @@ const struct option options_run[] = {
 	  "0000:01:00.0, /dev/vfio/devices/vfioN, fd=N or\n"
 	  "socket=PATH; [,name=NAME][,addr=DD.F][,reset=auto|none]\n"
 	  "[,rom=on|off|FILE][,p2p=on|off][,vf-token=UUID]\n"
+	  "[,group-fd=N][,container-fd=N]; or group-fd=N alone\n"
 	  "once for each function; see thru devices, thru bind" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu; see thru open" },
+	{ "--vfio-api", "WAY", false, set_vfio_api,
+	  "how devices are had: cdev, group-iommufd or group\n"
+	  "[the first of these that the host has]" },
 	{ "--allow", "WHAT", true, set_allow,
 	  "run although the host does not keep devices apart:\n"
 	  "unsafe-interrupts or acs-override" },
@@ -260,7 +273,8 @@ int options_parse_run(int argc, char **argv, struct run_options *ret)
 	struct run_options o = { .cmdline = OPTIONS_CMDLINE_DEFAULT,
 				 .cpus = 1,
 				 .mem = OPTIONS_MEM_DEFAULT,
-				 .iommufd = -1 };
+				 .iommufd = -1,
+				 .vfio_api = HOSTWAY_ANY };
 	int r = options_walk(argc, argv, options_run, unexpected, &o, NULL);
 
 	if (!r && !o.kernel)

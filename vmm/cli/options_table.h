@@ -36,6 +36,9 @@ bool options_number(const char *text, uint64_t *ret, const char **ret_end) _must
 /* Bytes, or with K, M, G or T; all of the text. `option` is for messages. */
 int options_size(const char *option, const char *text, uint64_t *ret) _must_check_;
 
+/* --vfio-api: a way's name. */
+int options_vfio_api(const char *text, int *ret) _must_check_;
+
 /* --allow: adds to *allow. */
 int options_allow(const char *text, unsigned *allow) _must_check_;
 

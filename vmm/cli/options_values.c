@@ -3,6 +3,7 @@
 #include "options_table.h"
 
 #include <hostfn/hostsafe.h>
+#include <host/way.h>
 
 #include <errno.h>
 #include <string.h>
@@ -47,6 +48,16 @@ int options_size(const char *option, const char *text, uint64_t *ret)
 				      text);
 	*ret = n << shift;
 	return 0;
+}
+
+int options_vfio_api(const char *text, int *ret)
+{
+	for (int way = 0; way < VFIO_WAYS; way++)
+		if (!strcmp(text, vfio_way_name((enum vfio_way)way))) {
+			*ret = way;
+			return 0;
+		}
+	return options_refuse("--vfio-api %s: not known; give cdev, group-iommufd or group", text);
 }
 
 int options_allow(const char *text, unsigned *allow)

@@ -60,6 +60,17 @@ int iommufd_account_process(int iommufd)
 	return 0;
 }
 
+bool iommufd_is(int fd)
+{
+	struct iommu_option arg = {
+		.size = sizeof(arg),
+		.option_id = IOMMU_OPTION_RLIMIT_MODE,
+		.op = IOMMU_OPTION_OP_GET,
+	};
+
+	return !HOST_IOCTL(fd, IOMMU_OPTION, &arg);
+}
+
 bool iommufd_accounts_process(int iommufd)
 {
 	struct iommu_option arg = {
@@ -79,6 +90,17 @@ int ioas_alloc(int iommufd, uint32_t *ret_ioas)
 	if (r < 0)
 		return fail(STATUS_HOST, -r, "iommufd: IOMMU_IOAS_ALLOC failed: %s", strerror(-r));
 	*ret_ioas = arg.out_ioas_id;
+	return 0;
+}
+
+int ioas_of_groups(int iommufd, uint32_t *ret_ioas)
+{
+	struct iommu_vfio_ioas arg = { .size = sizeof(arg), .op = IOMMU_VFIO_IOAS_GET };
+	int r = HOST_IOCTL(iommufd, IOMMU_VFIO_IOAS, &arg);
+
+	if (r < 0)
+		return fail(STATUS_HOST, -r, "iommufd: IOMMU_VFIO_IOAS failed: %s", strerror(-r));
+	*ret_ioas = arg.ioas_id;
 	return 0;
 }
 

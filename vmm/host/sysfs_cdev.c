@@ -34,6 +34,23 @@ bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret
 	return bdf_parse(last ? last + 1 : target, ret);
 }
 
+/* .../devices/virtual/vfio/7, or noiommu-7 (drivers/vfio/group.c). */
+bool sysfs_cdev_group(unsigned int major, unsigned int minor, int *ret, bool *ret_noiommu)
+{
+	char path[PATH_MAX], target[PATH_MAX], *last;
+	ssize_t n;
+
+	sysfs_path(path, "/sys/dev/char/%u:%u", major, minor);
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n > 0 ? n : 0] = 0;
+	last = strstr(target, "/vfio/");
+	if (!last)
+		return false;
+	last += strlen("/vfio/");
+	*ret_noiommu = !strncmp(last, "noiommu-", 8);
+	return sscanf(last + (*ret_noiommu ? 8 : 0), "%d", ret) == 1;
+}
+
 /* PME_Support (PCIe 6.0 §7.5.2.1) of the function whose configuration space `fd` is. */
 static bool config_can_wake(int fd)
 {

@@ -69,6 +69,14 @@ bool sysfs_exists(const char *path)
 	return access(whole, F_OK) == 0;
 }
 
+bool sysfs_may_open(const char *path)
+{
+	char whole[PATH_MAX];
+
+	sysfs_path(whole, "%s", path);
+	return access(whole, R_OK | W_OK) == 0;
+}
+
 int sysfs_open(int flags, const char *fmt, va_list ap)
 {
 	char path[PATH_MAX];

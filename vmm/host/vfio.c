@@ -174,54 +174,6 @@ int vfio_device_info(const struct vfio_device *dev, struct vfio_device_info *ret
 	return 0;
 }
 
-int vfio_device_reset(struct vfio_device *dev)
-{
-	int r = HOST_IOCTL(dev->fd, VFIO_DEVICE_RESET, 0);
-
-	/* vfio-pci says EINVAL where its reset at open did not work (vfio_pci_ioctl_reset()). */
-	if (r == -EINVAL || r == -ENOTTY)
-		return -ENOTTY;
-	/* The host is taking the device away and resets it itself (vfio_pci_core_disable()). */
-	if (r == -EAGAIN)
-		return -EAGAIN;
-	return r < 0 ? vfio_refused(dev, "VFIO_DEVICE_RESET", r) : 0;
-}
-
-int vfio_hot_reset_info(const struct vfio_device *dev, struct vfio_pci_hot_reset_info **ret)
-{
-	struct vfio_pci_hot_reset_info *info = NULL;
-	unsigned room = 0;
-	int r = -ENOSPC;
-
-	/* Functions may come between two calls; a bus has 256 at most, a few buses below it more. */
-	for (unsigned tries = 0; r == -ENOSPC && tries < 4; tries++) {
-		size_t size = sizeof(*info) + room * sizeof(info->devices[0]);
-
-		free(info);
-		info = calloc(1, size);
-		if (!info)
-			return fail(STATUS_FAILURE, ENOMEM, "%s: out of memory", dev->name);
-		info->argsz = (uint32_t)size;
-		r = HOST_IOCTL(dev->fd, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info);
-		room = info->count;
-	}
-	if (!r) {
-		*ret = info;
-		return 0;
-	}
-	free(info);
-	if (r == -ENODEV || r == -ENOTTY || r == -EINVAL)
-		return -ENODEV;
-	return vfio_refused(dev, "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", r);
-}
-
-int vfio_hot_reset(const struct vfio_device *dev)
-{
-	struct vfio_pci_hot_reset arg = { .argsz = sizeof(arg) };
-
-	return HOST_IOCTL(dev->fd, VFIO_DEVICE_PCI_HOT_RESET, &arg);
-}
-
 static int feature(const struct vfio_device *dev, uint32_t flags)
 {
 	struct vfio_device_feature arg = { .argsz = sizeof(arg), .flags = flags };

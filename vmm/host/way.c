@@ -12,6 +12,8 @@ static const struct {
 	const struct way *way;
 } ways[VFIO_WAYS] = {
 	[VFIO_WAY_CDEV] = { "cdev", &way_cdev },
+	[VFIO_WAY_GROUP_IOMMUFD] = { "group-iommufd", &way_group_iommufd },
+	[VFIO_WAY_GROUP] = { "group", &way_group },
 };
 
 static const struct way *way(const struct vfio_space *space)

@@ -5,6 +5,8 @@
  */
 #include <hostfn/hostfn.h>
 
+#include <hostfn/hostway.h>
+
 #include <base/error.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -146,31 +148,6 @@ int hostfn_group_free(const struct host_function *fn, const struct bdf *except, 
 	return r;
 }
 
-static int check_nodes(const struct host_function *fn, struct answer a)
-{
-	char path[64];
-
-	if (access("/dev/iommu", F_OK))
-		return answer(a, ENOENT,
-			      "cannot be attached: there is no /dev/iommu; run: modprobe iommufd "
-			      "(kernel option CONFIG_IOMMUFD)");
-	if (access("/dev/iommu", R_OK | W_OK))
-		return answer(a, EACCES,
-			      "cannot be attached: no permission to open /dev/iommu; run as root, "
-			      "or: chown $USER /dev/iommu");
-	snprintf(path, sizeof(path), "/dev/vfio/devices/%.31s", fn->cdev);
-	if (access(path, F_OK))
-		return answer(a, ENOENT, "cannot be opened: %s does not exist; is /dev a devtmpfs?",
-			      path);
-	if (access(path, R_OK | W_OK))
-		return answer(
-			a, EACCES,
-			"cannot be opened: no permission for %s; run as root, or: chown $USER "
-			"%s",
-			path, path);
-	return 0;
-}
-
 /* vfio-pci gives such ones a group of their own making, of this name (drivers/vfio/group.c). */
 static bool is_noiommu(const struct host_function *fn)
 {
@@ -205,6 +182,7 @@ int hostfn_possible(const struct host_function *fn, char *why, size_t size)
 int hostfn_ready(const struct host_function *fn, char *why, size_t size)
 {
 	struct answer a = { why, size };
+	enum vfio_way way;
 	char name[BDF_TEXT];
 	int r = hostfn_possible(fn, why, size);
 
@@ -219,9 +197,5 @@ int hostfn_ready(const struct host_function *fn, char *why, size_t size)
 	r = driver_is_vfio(fn->driver) ? hostfn_group_free(fn, NULL, 0, why, size) : 0;
 	if (r)
 		return r;
-	if (!*fn->cdev)
-		return answer(a, ENODEV,
-			      "has no VFIO character device: the host's kernel lacks "
-			      "CONFIG_VFIO_DEVICE_CDEV; use one built with it");
-	return check_nodes(fn, a);
+	return hostway_find(fn, 1, HOSTWAY_ANY, &way, why, size);
 }

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A device's descriptor, from wherever it is had: opened here (by address or path), inherited by
- * number, or sent through a socket (SCM_RIGHTS, unix(7)); and /dev/iommu likewise. Whoever opened it
- * may have bound it. Nothing is done to the device yet. Main thread only.
+ * A device's descriptor, or its group's, from wherever it is had: opened here (by address or path),
+ * inherited by number, or sent through a socket (SCM_RIGHTS, unix(7)); and /dev/iommu or a container
+ * likewise. What is given decides by which way all of a guest's devices are had. Whoever opened it may
+ * have bound it. Nothing is done to the device yet. Main thread only.
  */
 #include "handover.h"
 
 #include <hostfn/hostfn.h>
+#include <hostfn/hostway.h>
 
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <host/iommufd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,11 +27,8 @@
 static int open_bdf(struct vfio_space *space, struct vfio_device *dev, struct bdf bdf)
 {
 	struct host_function fn;
-	char why[512];
 	int r = sysfs_function(bdf, &fn);
 
-	if (!r && hostfn_ready(&fn, why, sizeof(why)))
-		r = fail(STATUS_HOST, ENODEV, "%s %s", dev->name, why);
 	return r ? r : vfio_space_open_device(space, &fn, dev);
 }
 
@@ -72,6 +73,79 @@ static int take_fd(struct vfio_device *dev, int fd, const char *what)
 	return 0;
 }
 
+static int noiommu(const struct vfio_device *dev)
+{
+	return fail(
+		STATUS_HOST, EPERM,
+		"%s: is given away without an IOMMU (noiommu): by DMA the guest would reach all "
+		"of the host's memory, and no option makes that safe; use a host with an IOMMU",
+		dev->name);
+}
+
+/* A group that has one device of VFIO's needs no address beside it. */
+static int only_device(struct vfio_device *dev, int group)
+{
+	struct group_member *members;
+	struct host_function fn;
+	unsigned n, found = 0;
+	int r = sysfs_group(group, &members, &n);
+
+	if (r)
+		return r;
+	for (unsigned i = 0; i < n; i++)
+		if (members[i].is_function && !sysfs_function(members[i].bdf, &fn) &&
+		    hostfn_is_vfio(&fn) && !found++)
+			dev->bdf = members[i].bdf;
+	free(members);
+	if (found != 1)
+		return fail(STATUS_USAGE, EINVAL,
+			    "--vfio group-fd=...: IOMMU group %d has %u devices of VFIO's; say "
+			    "which: --vfio BDF,group-fd=N",
+			    group, found);
+	bdf_format(dev->bdf, dev->name);
+	return 0;
+}
+
+/* A group that somebody else opened: which one, its number says. */
+static int take_group(struct vfio_space *space, struct vfio_device *dev, int fd, bool has_bdf)
+{
+	bool is_noiommu = false;
+	int r = 0, group = -1;
+	struct stat st;
+
+	if (!has_bdf)
+		snprintf(dev->name, sizeof(dev->name), "group-fd=%d", fd);
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
+	    !sysfs_cdev_group(major(st.st_rdev), minor(st.st_rdev), &group, &is_noiommu))
+		return fail(STATUS_HOST, EBADF,
+			    "%s: descriptor %d is not an open VFIO group; open /dev/vfio/GROUP and "
+			    "hand it over, see thru open",
+			    dev->name, fd);
+	if (is_noiommu)
+		return noiommu(dev);
+	if (!has_bdf)
+		r = only_device(dev, group);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return r ? r : vfio_space_take_group(space, dev, group, fd);
+}
+
+/* The container, or the iommufd in its place; several devices name the same one. */
+static int take_container(struct vfio_space *space, int fd, const char *name)
+{
+	struct stat st;
+
+	if (fd < 0 || fd == space->fd)
+		return 0;
+	if (space->fd >= 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
+		return fail(STATUS_HOST, EBADF,
+			    "%s: container-fd=%d: not an open container, or another than its "
+			    "neighbour's; all devices of a guest have one",
+			    name, fd);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	space->fd = fd;
+	return 0;
+}
+
 static int open_fd(struct vfio_device *dev, int fd)
 {
 	char what[16];
@@ -80,15 +154,17 @@ static int open_fd(struct vfio_device *dev, int fd)
 	return take_fd(dev, fd, what);
 }
 
-/* See vmm/verbs/open.c: one message, the device and perhaps its iommufd. */
-static int receive(int from, int fds[2])
+/*
+ * See vmm/verbs/open.c: one message, the device's name, and "group" after it when it comes by that; the
+ * device or its group, and perhaps the iommufd or container.
+ */
+static int receive(int from, int fds[2], char name[64])
 {
 	union {
 		struct cmsghdr header;
 		char room[CMSG_SPACE(2 * sizeof(int))];
 	} control = { 0 };
-	char name[64];
-	struct iovec text = { name, sizeof(name) };
+	struct iovec text = { name, 64 - 1 };
 	struct msghdr message = {
 		.msg_iov = &text,
 		.msg_iovlen = 1,
@@ -104,6 +180,7 @@ static int receive(int from, int fds[2])
 	header = CMSG_FIRSTHDR(&message);
 	if (n < 0)
 		return -errno;
+	name[n] = 0;
 	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
 		return -ENODATA;
 	memcpy(fds, CMSG_DATA(header),
@@ -111,11 +188,37 @@ static int receive(int from, int fds[2])
 	return fds[0] < 0 ? -ENODATA : 0;
 }
 
-static int open_socket(struct vfio_device *dev, const char *path, int *iommufd)
+/* The first one says how all come. */
+static int take_message(struct vfio_space *space, struct vfio_device *dev, const char *name,
+			const int fds[2], bool first)
+{
+	char address[64];
+	bool group = sscanf(name, "%63s group", address) == 1 && strstr(name, " group");
+	enum vfio_way way = VFIO_WAY_CDEV;
+
+	if (group)
+		way = iommufd_is(fds[1]) ? VFIO_WAY_GROUP_IOMMUFD : VFIO_WAY_GROUP;
+	if (first)
+		space->way = way;
+	if (space->way != way)
+		return fail(STATUS_USAGE, EINVAL,
+			    "--vfio socket=...: devices come by their cdevs or by groups, not by "
+			    "both; open them all by one thru open");
+	if (!group)
+		return take_fd(dev, fds[0], "socket");
+	if (!bdf_parse(address, &dev->bdf))
+		return fail(STATUS_HOST, EPROTO, "--vfio socket=...: sends no PCI address");
+	bdf_format(dev->bdf, dev->name);
+	return take_group(space, dev, fds[0], true);
+}
+
+static int open_socket(struct vfio_space *space, struct vfio_device *dev, const char *path,
+		       bool first)
 {
 	_cleanup_fd_ int from = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fds[2] = { -1, -1 }, r = 0;
+	char name[64] = "";
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail(STATUS_USAGE, ENAMETOOLONG, "--vfio socket=%s: too long; give another",
@@ -124,16 +227,17 @@ static int open_socket(struct vfio_device *dev, const char *path, int *iommufd)
 	if (from < 0 || connect(from, (struct sockaddr *)&address, sizeof(address)))
 		r = -errno;
 	if (!r)
-		r = receive(from, fds);
+		r = receive(from, fds, name);
 	if (r)
 		return fail(STATUS_HOST, -r,
 			    "--vfio socket=%s: %s; serve it with thru open --socket", path,
 			    strerror(-r));
-	if (*iommufd < 0)
-		*iommufd = fds[1];
+	r = take_message(space, dev, name, fds, first);
+	if (space->fd < 0)
+		space->fd = fds[1];
 	else
 		fd_close(&fds[1]);
-	return take_fd(dev, fds[0], "socket");
+	return r;
 }
 
 static int open_rom(const char *name, const char *path, int *ret_fd)
@@ -145,10 +249,33 @@ static int open_rom(const char *name, const char *path, int *ret_fd)
 		    path, strerror(errno));
 }
 
-int handover_device(const struct passthrough_device *which, struct vfio_space *space,
-		    struct vfio_device *dev, int *rom_fd)
+static int open_one(const struct passthrough_device *which, struct vfio_space *space,
+		    struct vfio_device *dev, bool first)
 {
-	int r = 0;
+	int r = take_container(space, which->container_fd, dev->name);
+
+	if (r)
+		return r;
+	switch (which->by) {
+	case PASSTHROUGH_BY_BDF:
+		return which->group_fd >= 0 ? take_group(space, dev, which->group_fd, true)
+					    : open_bdf(space, dev, which->bdf);
+	case PASSTHROUGH_BY_PATH:
+		return open_path(dev, which->path);
+	case PASSTHROUGH_BY_FD:
+		return open_fd(dev, which->fd);
+	case PASSTHROUGH_BY_SOCKET:
+		return open_socket(space, dev, which->path, first);
+	case PASSTHROUGH_BY_GROUP:
+		return take_group(space, dev, which->group_fd, false);
+	}
+	return -EINVAL;
+}
+
+int handover_device(const struct passthrough_device *which, struct vfio_space *space,
+		    struct vfio_device *dev, int *rom_fd, bool first)
+{
+	int r;
 
 	*rom_fd = -1;
 	*dev = (struct vfio_device){ .fd = -1, .no_reset = which->no_reset };
@@ -157,20 +284,7 @@ int handover_device(const struct passthrough_device *which, struct vfio_space *s
 		memcpy(dev->token, which->token, sizeof(dev->token));
 	dev->bdf = which->bdf;
 	bdf_format(which->bdf, dev->name);
-	switch (which->by) {
-	case PASSTHROUGH_BY_BDF:
-		r = open_bdf(space, dev, which->bdf);
-		break;
-	case PASSTHROUGH_BY_PATH:
-		r = open_path(dev, which->path);
-		break;
-	case PASSTHROUGH_BY_FD:
-		r = open_fd(dev, which->fd);
-		break;
-	case PASSTHROUGH_BY_SOCKET:
-		r = open_socket(dev, which->path, &space->fd);
-		break;
-	}
+	r = open_one(which, space, dev, first);
 	if (*which->name)
 		snprintf(dev->name, sizeof(dev->name), "%s", which->name);
 	if (!r && *which->rom_path)
@@ -190,4 +304,58 @@ int handover_iommufd(int fd)
 			fd);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return 0;
+}
+
+/* By which way the descriptors come that were handed over; HOSTWAY_ANY: none were. */
+static int way_of_descriptors(const struct passthrough_config *c, int *ret)
+{
+	bool cdevs = false, groups = false;
+	int container = c->iommufd;
+
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct passthrough_device *d = &c->devices[i];
+
+		cdevs |= d->by == PASSTHROUGH_BY_PATH || d->by == PASSTHROUGH_BY_FD;
+		groups |= d->group_fd >= 0;
+		container = d->container_fd >= 0 ? d->container_fd : container;
+	}
+	if (cdevs && groups)
+		return fail(STATUS_USAGE, EINVAL,
+			    "--vfio: devices come by their cdevs or by groups, not by both; give "
+			    "all of a guest's in one way");
+	*ret = HOSTWAY_ANY;
+	if (cdevs)
+		*ret = VFIO_WAY_CDEV;
+	if (groups)
+		*ret = container >= 0 && iommufd_is(container) ? VFIO_WAY_GROUP_IOMMUFD
+							       : VFIO_WAY_GROUP;
+	return 0;
+}
+
+int handover_choose(const struct passthrough_config *c, struct vfio_space *space)
+{
+	struct host_function fns[PASSTHROUGH_MAX];
+	char why[HOSTFN_WHY], name[BDF_TEXT];
+	int given, r = way_of_descriptors(c, &given);
+	unsigned n = 0;
+
+	if (!r && given != HOSTWAY_ANY && c->api != HOSTWAY_ANY && given != c->api)
+		r = fail(STATUS_USAGE, EINVAL,
+			 "--vfio-api %s: what is handed over is %s; leave the option out",
+			 vfio_way_name((enum vfio_way)c->api), vfio_way_name((enum vfio_way)given));
+	for (unsigned i = 0; !r && i < c->n; i++) {
+		if (c->devices[i].by != PASSTHROUGH_BY_BDF || c->devices[i].group_fd >= 0)
+			continue;
+		bdf_format(c->devices[i].bdf, name);
+		r = sysfs_function(c->devices[i].bdf, &fns[n]);
+		if (!r && hostfn_ready(&fns[n], why, sizeof(why)))
+			r = fail(STATUS_HOST, ENODEV, "%s %s", name, why);
+		n++;
+	}
+	given = given == HOSTWAY_ANY ? c->api : given;
+	if (!r && !n && given != HOSTWAY_ANY)
+		space->way = (enum vfio_way)given;
+	if (!r && n && hostway_find(fns, n, given, &space->way, why, sizeof(why)))
+		r = fail(STATUS_HOST, ENODEV, "%s %s", bdf_format(fns[0].bdf, name), why);
+	return r;
 }

@@ -5,13 +5,19 @@
 #include <machine/passthrough.h>
 
 /*
+ * By which way all of the devices are had (space->way): that of the descriptors given, or the best that
+ * the host has for those that are named by their addresses. STATUS_HOST when one of these is not ready.
+ */
+int handover_choose(const struct passthrough_config *config, struct vfio_space *space) _must_check_;
+
+/*
  * Open or receive the device, and the file for its ROM where one is named. *dev and *rom_fd (-1: none)
  * are valid whatever is returned and are the caller's to close. With a socket an iommufd may come
- * along: the space's becomes that when it has none. STATUS_HOST when the device, or the host, is not
- * ready.
+ * along: the space's becomes that when it has none. The first of a guest may choose the way (socket).
+ * STATUS_HOST when the device, or the host, is not ready.
  */
 int handover_device(const struct passthrough_device *which, struct vfio_space *space,
-		    struct vfio_device *dev, int *rom_fd) _must_check_;
+		    struct vfio_device *dev, int *rom_fd, bool first) _must_check_;
 
 /* Is `fd`, which somebody else opened, one that can be /dev/iommu? It is then not inherited further. */
 int handover_iommufd(int fd) _must_check_;

@@ -57,7 +57,7 @@ static int open_devices(struct passthrough *pt)
 
 	for (; !r && pt->n < c->n; pt->n++)
 		r = handover_device(&c->devices[pt->n], &pt->space, &pt->devices[pt->n],
-				    &pt->rom_fds[pt->n]);
+				    &pt->rom_fds[pt->n], !pt->n);
 	for (unsigned i = 0; !r && i < pt->n; i++)
 		if (pt->devices[i].bound && pt->space.fd < 0)
 			r = fail(STATUS_HOST, EINVAL,
@@ -78,6 +78,8 @@ int passthrough_open(struct passthrough *pt, const struct passthrough_config *co
 	r = place_all(pt);
 	if (!r)
 		r = hostsafe_check(config->allow);
+	if (!r)
+		r = handover_choose(config, &pt->space);
 	if (!r && config->iommufd >= 0)
 		r = handover_iommufd(config->iommufd);
 	if (!r)

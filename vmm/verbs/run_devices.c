@@ -14,6 +14,8 @@ static enum passthrough_by by(enum device_by option)
 		return PASSTHROUGH_BY_FD;
 	case DEVICE_BY_SOCKET:
 		return PASSTHROUGH_BY_SOCKET;
+	case DEVICE_BY_GROUP:
+		return PASSTHROUGH_BY_GROUP;
 	case DEVICE_BY_BDF:
 		break;
 	}
@@ -25,6 +27,7 @@ int run_open_devices(struct passthrough *pt, const struct run_options *options)
 	struct passthrough_config config = {
 		.n = options->n_vfio,
 		.iommufd = options->iommufd,
+		.api = options->vfio_api,
 		.allow = options->allow,
 		.mem = options->mem,
 	};
@@ -38,6 +41,8 @@ int run_open_devices(struct passthrough *pt, const struct run_options *options)
 			.bdf = o->bdf,
 			.path = o->path,
 			.fd = o->fd,
+			.group_fd = o->group_fd,
+			.container_fd = o->container_fd,
 			.name = o->name,
 			.devfn = o->devfn,
 			.no_reset = o->reset == DEVICE_RESET_NONE,

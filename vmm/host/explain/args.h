@@ -63,9 +63,15 @@ void tell_set_irqs(struct told *t, const void *arg, int result);
 void tell_feature(struct told *t, const void *arg, int result);
 void tell_hot_reset_info(struct told *t, const void *arg, int result);
 void tell_hot_reset(struct told *t, const void *arg, int result);
+void tell_group_status(struct told *t, const void *arg, int result);
+void tell_set_container(struct told *t, const void *arg, int result);
+void tell_device_fd(struct told *t, const void *arg, int result);
+void tell_map_dma(struct told *t, const void *arg, int result);
+void tell_unmap_dma(struct told *t, const void *arg, int result);
 
 void tell_ioas_alloc(struct told *t, const void *arg, int result);
 void tell_destroy(struct told *t, const void *arg, int result);
+void tell_vfio_ioas(struct told *t, const void *arg, int result);
 void tell_iova_ranges(struct told *t, const void *arg, int result);
 void tell_allow_iovas(struct told *t, const void *arg, int result);
 void tell_ioas_map_file(struct told *t, const void *arg, int result);

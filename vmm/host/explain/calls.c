@@ -59,6 +59,45 @@ static const struct explain_row rows[] = {
 	  VFIO ": VFIO device cdev", tell_attach },
 	{ "VFIO_DEVICE_DETACH_IOMMUFD_PT", "The device's DMA is blocked again.",
 	  VFIO ": VFIO device cdev", NULL },
+	{ "/dev/vfio/GROUP",
+	  "The file of the device's IOMMU group: only one process has it. Without a container it "
+	  "gives no device.",
+	  VFIO, NULL, true },
+	{ "/dev/vfio/vfio",
+	  "A container: the I/O address space of the groups that are put into it. Empty, it answers "
+	  "nothing but what it could be.",
+	  VFIO, NULL, true },
+	{ "VFIO_GET_API_VERSION", "It has always been 0.", UAPI ": VFIO_GET_API_VERSION" },
+	{ "VFIO_CHECK_EXTENSION", "Whether VFIO has this IOMMU driver for its containers.",
+	  UAPI ": VFIO_CHECK_EXTENSION", tell_by_value },
+	{ "VFIO_GROUP_GET_STATUS",
+	  "Whether the group is viable: no driver of the host has any of its devices, which could "
+	  "reach each other behind the IOMMU's back.",
+	  UAPI ": VFIO_GROUP_GET_STATUS", tell_group_status },
+	{ "VFIO_GROUP_SET_CONTAINER",
+	  "The group's devices have this address space now, one for all groups of the guest. A "
+	  "container, or an iommufd in its place.",
+	  VFIO, tell_set_container },
+	{ "VFIO_SET_IOMMU",
+	  "The container's IOMMU driver is chosen: type1 version 2. The groups in it are attached "
+	  "here; those that come later as they come.",
+	  VFIO, tell_by_value },
+	{ "VFIO_GROUP_GET_DEVICE_FD",
+	  "The device's file, by its name on its bus. The kernel resets the device here (an FLR takes "
+	  "100 ms).",
+	  VFIO, tell_device_fd, true },
+	{ "IOMMU_VFIO_IOAS",
+	  "Which address space the group found, or made, in the iommufd that is its container.",
+	  IOMMUFD, tell_vfio_ioas },
+	{ "VFIO_IOMMU_GET_INFO",
+	  "What all the attached groups can address, as capabilities behind the answer.",
+	  UAPI ": VFIO_IOMMU_GET_INFO" },
+	{ "VFIO_IOMMU_MAP_DMA",
+	  "A device's DMA addresses are the guest's physical ones, so all of RAM is mapped there, by "
+	  "its address in this process, and pinned: a device cannot wait for a page.",
+	  UAPI ": VFIO_IOMMU_MAP_DMA", tell_map_dma },
+	{ "VFIO_IOMMU_UNMAP_DMA", "No device reaches it any more and its pages are unpinned.",
+	  UAPI ": VFIO_IOMMU_UNMAP_DMA", tell_unmap_dma },
 	{ "VFIO_DEVICE_GET_IRQ_INFO",
 	  "How many interrupts of a kind the device has, and whether vectors can be added later.",
 	  UAPI ": VFIO_DEVICE_GET_IRQ_INFO", tell_irq_info },
@@ -110,8 +149,8 @@ static const struct explain_row rows[] = {
 	  "has a reset.",
 	  UAPI ": VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", tell_hot_reset_info },
 	{ "VFIO_DEVICE_PCI_HOT_RESET",
-	  "A reset of the bus or slot, for functions that have no reset of their own. No group "
-	  "descriptors: with cdevs iommufd knows what is ours.",
+	  "A reset of the bus or slot, for functions that have no reset of their own. With cdevs "
+	  "iommufd knows what is ours; else the groups' descriptors show it.",
 	  UAPI ": VFIO_DEVICE_PCI_HOT_RESET", tell_hot_reset },
 	{ "VFIO_DEVICE_FEATURE", "Asks for a feature of the device, or uses it.",
 	  UAPI ": VFIO_DEVICE_FEATURE", tell_feature },

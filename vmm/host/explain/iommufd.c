@@ -17,6 +17,12 @@ void tell_destroy(struct told *t, const void *arg, int result)
 	told_add(t, "object %u", ((const struct iommu_destroy *)arg)->id);
 }
 
+void tell_vfio_ioas(struct told *t, const void *arg, int result)
+{
+	if (!result)
+		told_add(t, "IOAS %u", ((const struct iommu_vfio_ioas *)arg)->ioas_id);
+}
+
 void tell_iova_ranges(struct told *t, const void *arg, int result)
 {
 	const struct iommu_ioas_iova_ranges *r = arg;

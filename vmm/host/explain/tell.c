@@ -255,6 +255,14 @@ void explain_ioctl(const char *name, int fd, const void *arg, int result, uint64
 	pthread_mutex_unlock(&lock);
 }
 
+/* Some files have a row of their own; groups have numbers for names. */
+static const struct explain_row *file_row(const char *path)
+{
+	if (!strncmp(path, "/dev/vfio/", 10) && path[10] >= '0' && path[10] <= '9')
+		return explain_row("/dev/vfio/GROUP");
+	return explain_row(path);
+}
+
 void explain_call(const char *name, int fd, int result, uint64_t began, const char *fmt, ...)
 {
 	const struct explain_row *row;
@@ -264,8 +272,7 @@ void explain_call(const char *name, int fd, int result, uint64_t began, const ch
 	va_start(ap, fmt);
 	add(&t, fmt, ap);
 	va_end(ap);
-	/* Some files have a row of their own. */
-	row = explain_row(t.args) ?: explain_row(name);
+	row = file_row(t.args) ?: explain_row(name);
 	t.why = row ? row->why : NULL;
 	t.see = row ? row->see : NULL;
 	fd_name(fd, t.on, sizeof(t.on));

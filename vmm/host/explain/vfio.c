@@ -257,3 +257,51 @@ void tell_hot_reset(struct told *t, const void *arg, int result)
 
 	told_add(t, "%u group descriptors", reset->count);
 }
+
+void tell_group_status(struct told *t, const void *arg, int result)
+{
+	static const struct told_name flags[] = {
+		{ VFIO_GROUP_FLAGS_VIABLE, "viable", NULL },
+		{ VFIO_GROUP_FLAGS_CONTAINER_SET, "in a container", NULL },
+	};
+	const struct vfio_group_status *status = arg;
+
+	if (!result)
+		TELL_FLAGS(t, status->flags, flags);
+}
+
+void tell_set_container(struct told *t, const void *arg, int result)
+{
+	told_fd(t, *(const int32_t *)arg);
+}
+
+/* A VF token may follow the name; it is a secret of the functions' owner. */
+void tell_device_fd(struct told *t, const void *arg, int result)
+{
+	const char *name = arg;
+
+	told_add(t, "%.*s%s", (int)strcspn(name, " "), name,
+		 strchr(name, ' ') ? ", with a VF token" : "");
+}
+
+void tell_map_dma(struct told *t, const void *arg, int result)
+{
+	static const struct told_name flags[] = {
+		{ VFIO_DMA_MAP_FLAG_READ, "read", NULL },
+		{ VFIO_DMA_MAP_FLAG_WRITE, "write", NULL },
+	};
+	const struct vfio_iommu_type1_dma_map *map = arg;
+
+	told_add(t, "iova ");
+	told_span(t, map->iova, map->size);
+	told_add(t, " is memory at %#llx, ", map->vaddr);
+	TELL_FLAGS(t, map->flags, flags);
+}
+
+void tell_unmap_dma(struct told *t, const void *arg, int result)
+{
+	const struct vfio_iommu_type1_dma_unmap *unmap = arg;
+
+	told_add(t, "iova ");
+	told_span(t, unmap->iova, unmap->size);
+}
