@@ -47,11 +47,11 @@ void tell_address(struct told *t, const void *arg, int result);
 void tell_vcpu_id(struct told *t, const void *arg, int result);
 
 /*
- * What one architecture has beside that: its row of that name (NULL: none), and whether it knew the
- * device that an attribute is set on and put it into words.
+ * What one architecture has beside that: its rows, and whether it knew the device that an attribute is
+ * set on and put it into words.
  */
 struct kvm_device_attr;
-const struct explain_row *explain_arch_row(const char *name);
+const struct explain_row *explain_arch_rows(unsigned *ret_n);
 bool explain_arch_attr(struct told *t, const struct kvm_device_attr *attr);
 
 void tell_bind_iommufd(struct told *t, const void *arg, int result);

@@ -178,8 +178,7 @@ static const struct explain_row rows[] = {
 	  tell_destroy },
 };
 
-const struct explain_row *explain_row_in(const struct explain_row *table, unsigned n,
-					 const char *name)
+static const struct explain_row *find(const struct explain_row *table, unsigned n, const char *name)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (!strcmp(table[i].name, name))
@@ -189,7 +188,11 @@ const struct explain_row *explain_row_in(const struct explain_row *table, unsign
 
 const struct explain_row *explain_row(const char *name)
 {
-	const struct explain_row *row = explain_row_in(rows, ARRAY_SIZE(rows), name);
+	const struct explain_row *row = find(rows, ARRAY_SIZE(rows), name);
+	unsigned n;
 
-	return row ? row : explain_arch_row(name);
+	if (row)
+		return row;
+	row = explain_arch_rows(&n);
+	return find(row, n, name);
 }

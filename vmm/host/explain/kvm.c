@@ -203,16 +203,6 @@ void tell_device_attr(struct told *t, const void *arg, int result)
 		told_add(t, "group %u, attribute %llu", attr->group, attr->attr);
 }
 
-void tell_by_value(struct told *t, const void *arg, int result)
-{
-	told_add(t, "%#jx", (uintmax_t)(uintptr_t)arg);
-}
-
-void tell_address(struct told *t, const void *arg, int result)
-{
-	told_add(t, "%#" PRIx64, *(const uint64_t *)arg);
-}
-
 void tell_vcpu_id(struct told *t, const void *arg, int result)
 {
 	told_add(t, "id %ju", (uintmax_t)(uintptr_t)arg);

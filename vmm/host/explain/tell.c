@@ -48,57 +48,6 @@ static struct sum {
 } sums[32];
 static unsigned n_sums;
 
-static void add(struct told *t, const char *fmt, va_list ap)
-{
-	int n = vsnprintf(t->args + t->n, sizeof(t->args) - t->n, fmt, ap);
-
-	if (n > 0)
-		t->n = MIN(t->n + (size_t)n, sizeof(t->args) - 1);
-}
-
-void told_add(struct told *t, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add(t, fmt, ap);
-	va_end(ap);
-}
-
-/* "/dev/vfio/devices/vfio0" is vfio0, "anon_inode:kvm-vm" kvm-vm, "/memfd:guest-ram (deleted)"... */
-static void fd_name(int fd, char *name, size_t size)
-{
-	char path[32], target[256], *from;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = fd < 0 ? -1 : readlink(path, target, sizeof(target) - 1);
-	if (n <= 0) {
-		snprintf(name, size, "fd %d", fd);
-		return;
-	}
-	target[n] = 0;
-	from = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
-	if (!strncmp(from, "anon_inode:", 11))
-		from += 11;
-	if (*from == '[')
-		from++;
-	from[strcspn(from, " ]")] = 0;
-	snprintf(name, size, "%.40s", from);
-}
-
-void told_fd(struct told *t, int fd)
-{
-	char name[64];
-
-	if (fd < 0) {
-		told_add(t, "none");
-		return;
-	}
-	fd_name(fd, name, sizeof(name));
-	told_add(t, "fd %d (%s)", fd, name);
-}
-
 static _printf_(1, 2) void say(const char *fmt, ...)
 {
 	/* A terminal in raw mode needs the carriage return. */
@@ -135,7 +84,7 @@ static void say_sums(void)
 		const struct sum *s = &sums[i];
 		char on[64], where[32] = "", bad[48] = "";
 
-		fd_name(s->fd, on, sizeof(on));
+		told_fd_name(s->fd, on, sizeof(on));
 		if (s->region >= VFIO_PCI_BAR0_REGION_INDEX &&
 		    s->region <= VFIO_PCI_BAR5_REGION_INDEX)
 			snprintf(where, sizeof(where), "BAR %d: ", s->region);
@@ -247,7 +196,7 @@ void explain_ioctl(const char *name, int fd, const void *arg, int result, uint64
 	} else {
 		t.why = row ? row->why : NULL;
 		t.see = row ? row->see : NULL;
-		fd_name(fd, t.on, sizeof(t.on));
+		told_fd_name(fd, t.on, sizeof(t.on));
 		if (row && row->decode)
 			row->decode(&t, arg, result);
 		say_call(name, &t, result, row && row->gives_fd, began);
@@ -270,12 +219,12 @@ void explain_call(const char *name, int fd, int result, uint64_t began, const ch
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(&t, fmt, ap);
+	told_vadd(&t, fmt, ap);
 	va_end(ap);
 	row = file_row(t.args) ?: explain_row(name);
 	t.why = row ? row->why : NULL;
 	t.see = row ? row->see : NULL;
-	fd_name(fd, t.on, sizeof(t.on));
+	told_fd_name(fd, t.on, sizeof(t.on));
 	pthread_mutex_lock(&lock);
 	say_call(name, &t, result, row && row->gives_fd, began);
 	pthread_mutex_unlock(&lock);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <host/explain.h>
+#include <stdarg.h>
 
 /* A call being put into words. */
 struct told {
@@ -15,9 +16,11 @@ struct told {
 };
 
 void told_add(struct told *t, const char *fmt, ...) _printf_(2, 3);
+void told_vadd(struct told *t, const char *fmt, va_list ap) _printf_(2, 0);
 
 /* A name for what the descriptor is: "kvm-vm", "vfio0", "eventfd". */
 void told_fd(struct told *t, int fd);
+void told_fd_name(int fd, char *name, size_t size);
 
 struct explain_row {
 	const char *name;
@@ -31,5 +34,3 @@ struct explain_row {
 
 /* NULL: not known. */
 const struct explain_row *explain_row(const char *name);
-const struct explain_row *explain_row_in(const struct explain_row *rows, unsigned n,
-					 const char *name);
