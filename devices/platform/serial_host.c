@@ -12,6 +12,7 @@
 
 #include <base/error.h>
 #include <base/fd.h>
+#include <base/log.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -144,13 +145,19 @@ static void out_block(struct serial *s)
 		timer_arm(s); /* what cannot be watched is tried again */
 }
 
+static ssize_t out_write(struct serial *s, const void *bytes, size_t len)
+{
+	return s->config.rotate ? rotate_write(s->config.rotate, bytes, len)
+				: write(s->config.out_fd, bytes, len);
+}
+
 static void out_flush(struct serial *s)
 {
 	unsigned done = 0;
 	ssize_t n;
 
 	while (done < s->out_n) {
-		n = write(s->config.out_fd, s->out_stage + done, s->out_n - done);
+		n = out_write(s, s->out_stage + done, s->out_n - done);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN) {
@@ -190,9 +197,19 @@ static void timer_expired(struct loop_source *source, uint32_t events)
 
 void serial_host_send(struct serial *s, uint8_t byte)
 {
-	/* A full stage means that the guest did not wait for THRE: the byte is lost. */
-	if (s->config.out_fd < 0 || s->out_lost || s->out_n == SERIAL_STAGE)
+	static struct ratelimit rl;
+
+	if (s->config.out_fd < 0 || s->out_lost)
 		return;
+	if (s->out_n == SERIAL_STAGE) {
+		s->out_dropped++;
+		log_guest(
+			&rl,
+			"console output: %llu bytes were lost so far: nobody reads them, and the guest "
+			"does not wait for the line",
+			(unsigned long long)s->out_dropped);
+		return;
+	}
 	s->out_stage[s->out_n++] = byte;
 	if (!s->out_blocked && (byte == '\n' || s->out_n == SERIAL_STAGE))
 		out_flush(s);
@@ -213,7 +230,10 @@ static int init_input(struct serial *s)
 	if (r == -EPERM)
 		return 0; /* a regular file: always readable, so read when the guest asks */
 	if (r)
-		return fail(STATUS_HOST, -r, "console input: cannot be watched: %s", strerror(-r));
+		return fail(
+			STATUS_HOST, -r,
+			"console input: cannot be watched: %s; use </dev/null, or free some memory of the host",
+			strerror(-r));
 	s->in_pollable = s->in_watched = true;
 	return 0;
 }
@@ -228,10 +248,15 @@ static int init_output(struct serial *s)
 	s->timer.handler = timer_expired;
 	s->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (s->timer.fd < 0)
-		return fail(STATUS_HOST, errno, "console output: no timer: %s", strerror(errno));
+		return fail(
+			STATUS_HOST, errno,
+			"console output: no timer: %s; raise the limit of open files (ulimit -n)",
+			strerror(errno));
 	r = loop_add(s->loop, &s->timer, EPOLLIN);
 	if (r)
-		return fail(STATUS_HOST, -r, "console output: no timer: %s", strerror(-r));
+		return fail(STATUS_HOST, -r,
+			    "console output: no timer: %s; free some memory of the host",
+			    strerror(-r));
 	s->timer_watched = true;
 	return 0;
 }

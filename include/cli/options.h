@@ -33,8 +33,9 @@ struct run_options {
 	unsigned allow; /* HOSTSAFE_* that --allow named */
 	int vfio_api;   /* an enum vfio_way; HOSTWAY_ANY: the best */
 	enum serial_kind serial;
-	const char *serial_path; /* SERIAL_FILE only */
-	bool restart;            /* --on-reboot restart */
+	char serial_path[4096]; /* SERIAL_FILE only */
+	uint64_t serial_max;    /* bytes; 0: as large as it gets */
+	bool restart;           /* --on-reboot restart */
 	bool explain;
 	bool stats;
 	const char *trace; /* NULL: none */

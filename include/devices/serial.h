@@ -9,6 +9,7 @@
 #include <base/types.h>
 #include <core/irq.h>
 #include <core/loop.h>
+#include <devices/rotate.h>
 
 #define SERIAL_REGISTERS 8
 #define SERIAL_FIFO      16
@@ -17,6 +18,7 @@
 struct serial_config {
 	int in_fd;             /* -1: no input */
 	int out_fd;            /* -1: output is thrown away; else non-blocking, or a regular file */
+	struct rotate *rotate; /* output goes here instead; NULL: to out_fd */
 	const char *out_name;  /* for messages: "standard output", a path; NULL: not known */
 	unsigned stride_shift; /* registers are 1 << stride_shift bytes apart; 0 on x86_64 */
 };
@@ -30,6 +32,7 @@ struct serial {
 	bool in_pollable;                            /* regular files and /dev/null are not */
 	bool in_end;                                 /* no more input will come */
 	bool out_blocked;                            /* the descriptor takes no more for now */
+	uint64_t out_dropped;                        /* bytes that the guest sent all the same */
 	bool out_lost;                               /* it failed: output is thrown away */
 	bool timer_armed;
 	uint8_t ier, lcr, mcr, lsr, msr, scr, fcr, dll, dlm;

@@ -96,8 +96,9 @@ static void reset_of_60_s(void)
 	CHECK(!begin(60 * NS_PER_S));
 	CHECK(!pthread_create(&operator, NULL, operator_main, (void *)(intptr_t)SIGTERM));
 	CHECK_EQ(control_run(&control, reset_device, NULL), -ETIMEDOUT);
-	took = clock_ns() - asked;
+	took = clock_ns();
 	pthread_join(operator, NULL);
+	took -= asked;
 	CHECK(heard - asked < 100 * MS);
 	CHECK(took >= CONTROL_PATIENCE_MS * MS && took < 2 * NS_PER_S);
 	CHECK_EQ(control.wish, VM_EVENT_SIGNAL);
@@ -178,8 +179,8 @@ static void waits_for_a_reader(void)
 	CHECK(!begin(0));
 	CHECK(!pthread_create(&operator, NULL, operator_main, (void *)(intptr_t)SIGTERM));
 	CHECK_EQ(control_run(&control, open_fifo, &r), 0);
-	CHECK(clock_ns() - asked < NS_PER_S);
 	pthread_join(operator, NULL);
+	CHECK(clock_ns() - asked < NS_PER_S);
 	CHECK_EQ(r, -EINTR);
 	unlink(fifo);
 	end();

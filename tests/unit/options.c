@@ -56,10 +56,14 @@ static void everything(void)
 	CHECK_EQ(o.vfio[1].bdf.function, 1);
 	CHECK_EQ(o.serial, SERIAL_FILE);
 	CHECK(!strcmp(o.serial_path, "/x/log"));
+	CHECK_EQ(o.serial_max, 0);
 	CHECK(o.restart);
 	CHECK(!parse("--kernel|k|--cmdline=|--serial=none|--on-reboot|exit"));
 	CHECK(!strcmp(o.cmdline, ""));
 	CHECK_EQ(o.serial, SERIAL_NONE);
+	CHECK(!parse("--kernel|k|--serial|file:/x/a,b,max=3M"));
+	CHECK(!strcmp(o.serial_path, "/x/a,b"));
+	CHECK_EQ(o.serial_max, MIB(3));
 	CHECK(!parse("--kernel|k|--cmdline|--quiet")); /* a value may look like an option */
 	CHECK(!strcmp(o.cmdline, "--quiet"));
 }
@@ -292,6 +296,9 @@ static void refusals(void)
 		{ "--kernel|k|--allow|all", "--allow all: not known" },
 		{ "--kernel|k|--serial|tty", "--serial tty: not known" },
 		{ "--kernel|k|--serial|file:", "--serial file:: not known" },
+		{ "--kernel|k|--serial|file:,max=1M", "--serial file:,max=1M: not a path" },
+		{ "--kernel|k|--serial|file:x,max=1M,max=2", "--serial: max=2: too small" },
+		{ "--kernel|k|--serial|file:x,max=big", "--serial: max big: not a size" },
 		{ "--kernel|k|--on-reboot|die", "--on-reboot die: not known" },
 		{ "--kernle|k", "--kernle: no such option; did you mean --kernel?" },
 		{ "--memory=1G", "--memory: no such option; did you mean --mem?" },

@@ -479,6 +479,71 @@ static void input_fails(void)
 	finish();
 }
 
+static void say(const char *text)
+{
+	for (; *text; text++)
+		out8(THR, (uint8_t)*text);
+}
+
+static bool holds(const char *path, const char *want)
+{
+	char bytes[256] = "";
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(bytes, 1, sizeof(bytes) - 1, f) : 0;
+
+	if (f)
+		fclose(f);
+	return n == strlen(want) && !memcmp(bytes, want, n);
+}
+
+/* A file of bounded size: what was said last is there, in two files, and what went is counted. */
+static void output_rotates(void)
+{
+	struct serial_config config = { .in_fd = -1 };
+	char folder[] = "/tmp/thru-unit-XXXXXX", path[64], spare[80];
+	struct rotate rotate;
+	int err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	CHECK(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/log", folder);
+	snprintf(spare, sizeof(spare), "%s.1", path);
+	CHECK_EQ(rotate_open(&rotate, path, 16), 0);
+	config.rotate = &rotate;
+	config.out_fd = rotate.fd;
+	CHECK(!loop_init(&loop, NULL));
+	CHECK(!serial_init(&uart, &config, &loop, (struct irq_line){ NULL, 0 }));
+	say("line 01\n");
+	say("line 02\n");
+	CHECK(holds(path, "line 01\nline 02\n") && holds(spare, ""));
+	say("line 03\n");
+	CHECK(holds(path, "line 03\n") && holds(spare, "line 01\nline 02\n"));
+	CHECK_EQ(rotate.lost, 0);
+	say("line 04\n");
+	dup2(null, STDERR_FILENO);
+	say("line 05\n");
+	dup2(err, STDERR_FILENO);
+	CHECK(holds(path, "line 05\n") && holds(spare, "line 03\nline 04\n"));
+	CHECK_EQ(rotate.lost, 16);
+	/* The names cannot be exchanged any more: the file stays within its size. */
+	unlink(path);
+	unlink(spare);
+	rmdir(folder);
+	dup2(null, STDERR_FILENO);
+	say("line 06\n");
+	say("line 07\n");
+	dup2(err, STDERR_FILENO);
+	CHECK_EQ(rotate.size, 8);
+	CHECK_EQ(rotate.lost, 32);
+	serial_deinit(&uart);
+	loop_deinit(&loop);
+	rotate_close(&rotate);
+	CHECK(rotate_open(&rotate, "/dev/full", 16) < 0);
+	CHECK_ERROR("/dev/full: Invalid argument; with max= it takes a regular file");
+	rotate_close(&rotate);
+	close(err);
+	close(null);
+}
+
 static void wide_and_strided(void)
 {
 	uint32_t v = 0;
@@ -524,13 +589,17 @@ static void noise(void)
 }
 
 static const struct test tests[] = {
-	TEST(linux_autoconfig), TEST(divisor_latch),    TEST(thre_interrupt),
-	TEST(receive_triggers), TEST(input_waits),      TEST(input_before_driver),
-	TEST(polled_input),     TEST(input_end),        TEST(input_from_file),
-	TEST(loopback),         TEST(modem_deltas),     TEST(priorities),
-	TEST(output_lines),     TEST(output_waits),     TEST(output_reader_gone),
-	TEST(output_disk_full), TEST(no_output),        TEST(input_stays),
-	TEST(input_fails),      TEST(wide_and_strided), TEST(noise),
+	TEST(linux_autoconfig),   TEST(divisor_latch),
+	TEST(thre_interrupt),     TEST(receive_triggers),
+	TEST(input_waits),        TEST(input_before_driver),
+	TEST(polled_input),       TEST(input_end),
+	TEST(input_from_file),    TEST(loopback),
+	TEST(modem_deltas),       TEST(priorities),
+	TEST(output_lines),       TEST(output_waits),
+	TEST(output_reader_gone), TEST(output_disk_full),
+	TEST(no_output),          TEST(output_rotates),
+	TEST(input_stays),        TEST(input_fails),
+	TEST(wide_and_strided),   TEST(noise),
 };
 
 int main(void)

@@ -148,6 +148,32 @@ static int set_allow(void *to, const char *value)
 	return options_allow(value, &o->allow);
 }
 
+/* PATH[,max=SIZE]; a path may have commas of its own. */
+static int set_serial_file(struct run_options *o, const char *value)
+{
+	const char *max = strrchr(value, ',');
+	size_t len = strlen(value);
+	int r = 0;
+
+	o->serial_max = 0;
+	if (max && !strncmp(max, ",max=", 5)) {
+		len = (size_t)(max - value);
+		r = options_size("--serial: max", max + 5, &o->serial_max);
+		if (!r && o->serial_max < KIB(4))
+			return options_refuse("--serial: max=%s: too small; give 4K or more",
+					      max + 5);
+	}
+	if (!r && (!len || len >= sizeof(o->serial_path)))
+		return options_refuse("--serial file:%s: not a path; give file:PATH[,max=SIZE]",
+				      value);
+	if (r)
+		return r;
+	memcpy(o->serial_path, value, len);
+	o->serial_path[len] = 0;
+	o->serial = SERIAL_FILE;
+	return 0;
+}
+
 static int set_serial(void *to, const char *value)
 {
 	struct run_options *o = to;
@@ -157,11 +183,10 @@ static int set_serial(void *to, const char *value)
 	} else if (!strcmp(value, "none")) {
 		o->serial = SERIAL_NONE;
 	} else if (!strncmp(value, "file:", 5) && value[5]) {
-		o->serial = SERIAL_FILE;
-		o->serial_path = value + 5;
+		return set_serial_file(o, value + 5);
 	} else {
-		return options_refuse("--serial %s: not known; give stdio, none, or file:PATH",
-				      value);
+		return options_refuse(
+			"--serial %s: not known; give stdio, none, or file:PATH[,max=SIZE]", value);
 	}
 	return 0;
 }

@@ -16,6 +16,14 @@
 /* Orders posts. A lock of its own: a poster may hold the device lock, or not. */
 static pthread_mutex_t posting = PTHREAD_MUTEX_INITIALIZER;
 
+static int no_epoll(int errnum)
+{
+	return fail(STATUS_HOST, errnum, "epoll: %s; %s", strerror(errnum),
+		    errnum == EMFILE || errnum == ENFILE
+			    ? "raise the limit of open files (ulimit -n)"
+			    : "free some memory of the host, or raise fs.epoll.max_user_watches");
+}
+
 int loop_init(struct loop *loop, struct lock *lock)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
@@ -26,12 +34,12 @@ int loop_init(struct loop *loop, struct lock *lock)
 	loop->lock = lock;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd < 0)
-		return fail(STATUS_HOST, errno, "epoll: %s", strerror(errno));
+		return no_epoll(errno);
 	r = fd_event(&loop->wake_fd);
 	if (r)
 		return r;
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &ev) < 0)
-		return fail(STATUS_HOST, errno, "epoll: %s", strerror(errno));
+		return no_epoll(errno);
 	return 0;
 }
 

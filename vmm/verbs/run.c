@@ -43,6 +43,7 @@ struct run {
 	struct stats stats;
 	struct trace trace;
 	struct terminal terminal;
+	struct rotate rotate;
 	unsigned reboots, reboots_told; /* in a row, each soon after its start */
 	bool stats_lost;
 	int status;
@@ -122,12 +123,22 @@ static int open_serial(struct run *run)
 	case SERIAL_NONE:
 		return 0;
 	case SERIAL_FILE:
-		r = fd_open_output(run->options.serial_path, &run->serial_fd);
-		if (r)
-			return fail(STATUS_OUTPUT, -r,
-				    "--serial file:%s: %s; choose a path that can be written",
-				    run->options.serial_path, strerror(-r));
-		serial->out_fd = run->serial_fd;
+		if (run->options.serial_max) {
+			r = rotate_open(&run->rotate, run->options.serial_path,
+					run->options.serial_max);
+			if (r)
+				return r;
+			serial->rotate = &run->rotate;
+			serial->out_fd = run->rotate.fd;
+		} else {
+			r = fd_open_output(run->options.serial_path, &run->serial_fd);
+			if (r)
+				return fail(
+					STATUS_OUTPUT, -r,
+					"--serial file:%s: %s; choose a path that can be written",
+					run->options.serial_path, strerror(-r));
+			serial->out_fd = run->serial_fd;
+		}
 		serial->out_name = run->options.serial_path;
 		return 0;
 	case SERIAL_STDIO:
@@ -350,6 +361,7 @@ static int finish(struct run *run, int r)
 		loop_deinit(&run->loop);
 	lock_deinit(&run->lock);
 	fd_close(&run->asking.fd);
+	rotate_close(&run->rotate);
 	fd_close(&run->serial_fd);
 	fd_close(&run->kvm_fd);
 	fd_close(&run->config.kernel_fd);
@@ -363,7 +375,7 @@ int verb_run(int argc, char **argv)
 	static struct run run;
 	int r;
 
-	run.kvm_fd = run.serial_fd = run.asking.fd = -1;
+	run.kvm_fd = run.serial_fd = run.asking.fd = run.rotate.fd = run.rotate.spare = -1;
 	run.stats.interrupts_fd = run.trace.fd = -1;
 	run.loop.epoll_fd = run.loop.wake_fd = -1;
 	run.config.kernel_fd = run.config.initrd_fd = -1;
