@@ -10,8 +10,9 @@
  *	RAM base   text_offset        image_size          2 MiB
  *	   |            [ kernel .................. ]  [ device tree ]  [ initrd ... ]
  *
- * Pure: no KVM. Main thread, before the guest. Left out: big-endian kernels; compressions of earlier
- * Linuxes' EFI zboot (lz4, lzma, lzo, xz), which are named and refused.
+ * What both kinds of loading lean on is boot_room.c. Pure: no KVM. Main thread, before the guest.
+ * Left out: big-endian kernels; compressions of earlier Linuxes' EFI zboot (lz4, lzma, lzo, xz), which
+ * are named and refused.
  */
 #include "boot.h"
 #include "unpack.h"
@@ -24,8 +25,10 @@
 
 #define BLOCK           MIB(2)  /* booting.rst: alignment of the kernel's base, limit of the FDT */
 #define INITRD_WINDOW   GIB(32) /* booting.rst: kernel and initrd lie within one */
-#define RAM_ENOUGH      GIB(1)
 #define FLAG_BIG_ENDIAN 1
+
+#define PE_FILE_ALIGNMENT 36u      /* its offset in the optional header */
+#define PE_ALIGNMENT_MAX  0x10000u /* what the format allows */
 
 /* How a kernel begins: that of the file itself, or of what a stream in it unpacks to. */
 static int read_header(const struct image *image, struct unpack *packed,
@@ -37,52 +40,32 @@ static int read_header(const struct image *image, struct unpack *packed,
 	return image_read(image, 0, header, *ret_n);
 }
 
-int boot_no_room(const struct image *image, uint64_t size)
-{
-	return fail(STATUS_IMAGE, ENOMEM,
-		    "%s: %" PRIu64
-		    " MiB or more do not fit into guest RAM; give more of it with --mem",
-		    image->path, (size + MIB(1) - 1) >> 20);
-}
-
-bool boot_is_image(const uint8_t *header)
-{
-	return !memcmp(header + 56, "ARM\x64", 4);
-}
-
 /*
  * A file cut short still has a good header. Linux's Image is an EFI program too, and the section
  * table of its PE header (Microsoft PE format, "Section Table") tells how long the file must be. Of
  * one without CONFIG_EFI nothing does: image_size counts the bss, which the file has not got. A
- * stream that was cut is always noticed.
+ * stream that was cut is always noticed. A section's size is rounded up to FileAlignment ("Optional
+ * Header"), so the file may end in the last such unit.
  */
 static uint64_t pe_length(const uint8_t *image, uint64_t len)
 {
 	uint32_t pe = load_le32(image + 60);
 	uint64_t table, end = 0;
-	unsigned n;
+	unsigned n, unit = 1;
 
 	if (memcmp(image, "MZ", 2) || pe > len || len - pe < 24 || memcmp(image + pe, "PE\0\0", 4))
 		return 0;
 	n = load_le16(image + pe + 6);
 	table = (uint64_t)pe + 24 + load_le16(image + pe + 20);
+	if (load_le16(image + pe + 20) >= PE_FILE_ALIGNMENT + 4 && table <= len)
+		unit = MIN(MAX(load_le32(image + pe + 24 + PE_FILE_ALIGNMENT), 1u),
+			   PE_ALIGNMENT_MAX);
 	for (unsigned i = 0; i < n && table + 40 * (i + 1) <= len; i++) {
 		const uint8_t *section = image + table + 40 * i;
 
 		end = MAX(end, (uint64_t)load_le32(section + 16) + load_le32(section + 20));
 	}
-	return end;
-}
-
-/* The first, unless windows that devices reserve have left little of it; then the largest. */
-const struct range *boot_ram(const struct layout *layout)
-{
-	const struct range *best = &layout->ram[0];
-
-	for (unsigned i = 1; best->size < RAM_ENOUGH && i < layout->n_ram; i++)
-		if (layout->ram[i].size > best->size)
-			best = &layout->ram[i];
-	return best;
+	return end - MIN(end, unit - 1ull);
 }
 
 static const struct range *region_of(const struct layout *layout, gpa_t gpa)

@@ -1,26 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Shared by the two ways in: boot.c (Images, packed or not) and boot_elf.c.
- */
+/* The way in that is not boot.c's own: boot_elf.c. */
 #pragma once
 
-#include "../common/image.h"
-
-#include <arch/arch.h>
-
-#define BOOT_WANTED "give an arm64 Image, Image.gz, EFI zboot vmlinuz, or ELF vmlinux"
-
-#define BOOT_HEADER_SIZE     64      /* booting.rst: of an Image */
-#define BOOT_OLD_TEXT_OFFSET 0x80000 /* before 3.17, told by image_size 0 */
-
-/* Whether BOOT_HEADER_SIZE bytes are an Image's header. */
-bool boot_is_image(const uint8_t *header);
-
-/* The region of RAM that kernel, device tree and initrd go into. */
-const struct range *boot_ram(const struct layout *layout);
-
-/* Refuse a kernel of `size` bytes or more that guest RAM does not hold. */
-int boot_no_room(const struct image *image, uint64_t size);
+#include "boot_room.h"
 
 /* Load an ELF file's segments and fill board->boot.entry; *ret is the RAM that it takes. */
 int boot_elf(struct board *board, const struct image *image, struct range *ret) _must_check_;

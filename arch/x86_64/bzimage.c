@@ -51,6 +51,7 @@ enum {
 	LOADER_UNDEFINED = 0xff,
 	VID_MODE_NORMAL = 0xffff,
 	SECTOR = 512,
+	PARAGRAPH = 16,
 };
 
 /* Read the header and refuse what is no 64-bit kernel of a known protocol. */
@@ -90,6 +91,17 @@ static void write_params(struct board *board, const uint8_t *header)
 	store_le32(params + HDR_CMD_LINE_PTR, LAYOUT_CMDLINE);
 }
 
+/*
+ * syssize counts paragraphs of 16 bytes, rounded up (boot.rst): the payload, and with it the file, may
+ * end inside the last one.
+ */
+static uint64_t payload_size(const struct image *kernel, uint64_t setup, uint64_t syssize)
+{
+	uint64_t payload = syssize * PARAGRAPH, there = kernel->size - MIN(setup, kernel->size);
+
+	return payload > there && payload - there < PARAGRAPH ? there : payload;
+}
+
 int bzimage_load(struct board *board, const struct image *kernel, struct boot_room *ret_room)
 {
 	uint8_t header[HDR_MAX_END] = { 0 };
@@ -106,7 +118,7 @@ int bzimage_load(struct board *board, const struct image *kernel, struct boot_ro
 
 	/* setup_sects does not count the boot sector; 0 means 4 (boot.rst). */
 	setup = (header[HDR_SETUP_SECTS] ? header[HDR_SETUP_SECTS] : 4) * SECTOR + SECTOR;
-	payload = load_le32(header + HDR_SYSSIZE) * 16ull;
+	payload = payload_size(kernel, setup, load_le32(header + HDR_SYSSIZE));
 	base = load_le64(header + HDR_PREF_ADDRESS);
 	/* init_size is what the kernel uses, from where it stands, before it reads the memory map. */
 	need = MAX(load_le32(header + HDR_INIT_SIZE), payload);

@@ -44,8 +44,12 @@ enum {
  */
 #define CMDLINE_MAX 2047
 
-/* Notes are (name size, description size, type), name, description, each padded to 4 bytes. */
-static bool find_entry(const uint8_t *notes, uint64_t len, gpa_t *ret_entry)
+/*
+ * Notes are (name size, description size, type), name, description, the last two padded to 4 bytes, or to
+ * 8 in a segment that is aligned to 8 (gABI, "Note Section"). What the last one lacks of its padding
+ * is not missed.
+ */
+static bool find_entry(const uint8_t *notes, uint64_t len, uint64_t align, gpa_t *ret_entry)
 {
 	uint64_t at = 0;
 
@@ -53,8 +57,8 @@ static bool find_entry(const uint8_t *notes, uint64_t len, gpa_t *ret_entry)
 		uint64_t name_len = load_le32(notes + at);
 		uint64_t desc_len = load_le32(notes + at + 4);
 		uint32_t type = load_le32(notes + at + 8);
-		uint64_t name = at + 12, desc = name + align_up(name_len, 4);
-		uint64_t next = desc + align_up(desc_len, 4);
+		uint64_t name = at + 12, desc = align_up(name + name_len, align);
+		uint64_t next = align_up(desc + desc_len, align);
 
 		if (desc + desc_len > len)
 			return false;
@@ -85,7 +89,7 @@ static int read_entry(const struct elf *elf, gpa_t *ret_entry)
 		r = image_read(elf->image, ph->p_offset, notes, len);
 		if (r)
 			return r;
-		if (find_entry(notes, len, ret_entry))
+		if (find_entry(notes, len, ph->p_align == 8 ? 8 : 4, ret_entry))
 			return 0;
 	}
 	return fail(

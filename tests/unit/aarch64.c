@@ -712,6 +712,22 @@ static void refuses_elf(void)
 	CHECK(refused(MIB(64), &p, sizeof(p), 0, "ELF segment"));
 }
 
+/* A section's size is rounded up to FileAlignment; the file may end in the last such unit. */
+static void image_in_its_last_unit(void)
+{
+	make_image();
+	memset(image + 64 + 20, 0, 236);
+	store_le16(image + 64 + 20, 112);                      /* optional header */
+	store_le32(image + 64 + 24 + 36, 512);                 /* FileAlignment */
+	store_le32(image + 64 + 136 + 16, IMAGE_LEN - 0x1000); /* SizeOfRawData */
+	store_le32(image + 64 + 136 + 20, 0x1000);             /* PointerToRawData */
+	CHECK_EQ(load(MIB(64), image, IMAGE_LEN - 511, 0), 0);
+	fixture_deinit(&loaded);
+	CHECK(refused(MIB(64), image, IMAGE_LEN - 512, 0, "is truncated"));
+	store_le32(image + 64 + 24 + 36, UINT32_MAX); /* more than the format allows */
+	CHECK(refused(MIB(64), image, IMAGE_LEN - 0x10000, 0, "is truncated"));
+}
+
 static void refuses_images(void)
 {
 	static uint8_t other[1024];
@@ -826,6 +842,7 @@ static const struct test tests[] = {
 	TEST(refuses_damaged_streams),
 	TEST(boots_elf),
 	TEST(refuses_elf),
+	TEST(image_in_its_last_unit),
 	TEST(refuses_images),
 	TEST(refuses_large_initrd),
 	TEST(clock_keeps_time),

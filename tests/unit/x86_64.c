@@ -391,6 +391,27 @@ static void bzimage_loads(void)
 	tear_down(&f);
 }
 
+/* syssize counts paragraphs, rounded up: the file may end inside the last one, and no earlier. */
+static void bzimage_last_paragraph(void)
+{
+	uint8_t image[BZIMAGE];
+	struct fixture f;
+
+	make_bzimage(image);
+	for (unsigned missing = 0; missing <= 17; missing++) {
+		CHECK(set_up(&f, 64));
+		if (missing < 16) {
+			CHECK_EQ(load(&f, image, BZIMAGE - missing), 0);
+			CHECK_EQ(*ram(&f, MIB(16) + PAYLOAD - missing - 1), 0xcc);
+			CHECK_EQ(*ram(&f, MIB(16) + PAYLOAD - missing), 0);
+		} else {
+			CHECK_EQ(load(&f, image, BZIMAGE - missing), -ENODATA);
+			CHECK_ERROR("is truncated");
+		}
+		tear_down(&f);
+	}
+}
+
 /* Walk the page tables as the processor will. */
 static void bzimage_page_tables(void)
 {
@@ -433,6 +454,7 @@ static void bzimage_refusals(void)
 		{ 0x238, 4, 5, "--cmdline: has 13 bytes, this kernel takes 5" },
 		{ 0x1f4, 4, 0xffffffff, "asks for memory" },
 		{ 0x1f4, 4, PAYLOAD / 16 + 1, "truncated" },
+		{ 0x1f4, 4, PAYLOAD / 16 + 2, "truncated" },
 		{ 0x1f1, 1, 200, "truncated" },
 		{ 0x260, 4, MIB(49), "needs RAM up to 65 MiB, the guest has 64" },
 		{ 0x260, 4, 0xffffffff, "asks for memory" },
@@ -526,6 +548,30 @@ static void pvh_loads(void)
 	CHECK_EQ(load_le64(map + 4 * 24), GIB(4));
 	CHECK_EQ(load_le64(map + 4 * 24 + 8), GIB(1));
 	CHECK_EQ(load_le32(map + 4 * 24 + 16), 1);
+	tear_down(&f);
+}
+
+/* Padding: to 8 bytes in a segment that is aligned to 8; that of the last note may be missing. */
+static void pvh_notes_padded(void)
+{
+	uint8_t image[ELF_SIZE];
+	struct fixture f;
+
+	CHECK(set_up(&f, 64));
+	make_elf(image);
+	memset(image + ELF_NOTE, 0, 0x80);
+	store_le64(image + 64 + 56 + 48, 8); /* p_align */
+	store_le32(image + ELF_NOTE, 4);
+	store_le32(image + ELF_NOTE + 4, 12);
+	memcpy(image + ELF_NOTE + 12, "GNU", 4);
+	store_le32(image + ELF_NOTE + 32, 4); /* 28, rounded to 8 */
+	store_le32(image + ELF_NOTE + 36, 4);
+	store_le32(image + ELF_NOTE + 40, 18);
+	memcpy(image + ELF_NOTE + 44, "Xen", 4);
+	store_le32(image + ELF_NOTE + 48, MIB(16) + 0x20);
+	store_le64(image + 64 + 56 + 32, 52); /* p_filesz: without the last one's padding */
+	CHECK_EQ(load(&f, image, sizeof(image)), 0);
+	CHECK_EQ(f.board.boot.entry, MIB(16) + 0x20);
 	tear_down(&f);
 }
 
@@ -637,7 +683,7 @@ static void files_cut_short(void)
 		error_clear();
 	}
 	make_bzimage(image);
-	for (size_t len = 0; len < BZIMAGE; len += 13) {
+	for (size_t len = 0; len <= BZIMAGE - 16; len += 13) {
 		CHECK(load(&f, image, len) < 0);
 		CHECK_EQ(error_status(), STATUS_IMAGE);
 		error_clear();
@@ -954,28 +1000,18 @@ static void acpi_by_iasl(void)
 }
 
 static const struct test tests[] = {
-	TEST(layout_sizes),
-	TEST(layout_disjoint),
-	TEST(layout_refusals),
-	TEST(bzimage_loads),
-	TEST(bzimage_page_tables),
-	TEST(bzimage_refusals),
-	TEST(pvh_loads),
-	TEST(pvh_refusals),
-	TEST(files_refused),
-	TEST(files_cut_short),
-	TEST(files_hostile),
-	TEST(initrd_placed),
-	TEST(bzimage_around_window),
-	TEST(kernel_in_window),
-	TEST(layout_within_reach),
-	TEST(layout_p2p),
-	TEST(layout_out_of_reach),
-	TEST(initrd_refused),
-	TEST(cmdline_limits),
-	TEST(one_mib),
-	TEST(acpi_pointers),
-	TEST(acpi_contents),
+	TEST(layout_sizes),           TEST(layout_disjoint),
+	TEST(layout_refusals),        TEST(bzimage_loads),
+	TEST(bzimage_last_paragraph), TEST(bzimage_page_tables),
+	TEST(bzimage_refusals),       TEST(pvh_loads),
+	TEST(pvh_notes_padded),       TEST(pvh_refusals),
+	TEST(files_refused),          TEST(files_cut_short),
+	TEST(files_hostile),          TEST(initrd_placed),
+	TEST(bzimage_around_window),  TEST(kernel_in_window),
+	TEST(layout_within_reach),    TEST(layout_p2p),
+	TEST(layout_out_of_reach),    TEST(initrd_refused),
+	TEST(cmdline_limits),         TEST(one_mib),
+	TEST(acpi_pointers),          TEST(acpi_contents),
 	TEST(acpi_by_iasl),
 };
 TEST_MAIN(tests)
