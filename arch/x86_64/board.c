@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The fixed devices of the x86_64 board: COM1, the ACPI power block, pvpanic at 00:01.0. All other
- * ports of a PC (PIT, RTC, i8042, VGA, DMA, the POST port) are claimed by nobody and read as
- * all-ones, which is how software that probes them in spite of the ACPI tables finds them absent.
+ * The fixed devices of the x86_64 board: COM1, the ACPI power block, a PC's two reset ports, pvpanic at
+ * 00:01.0. Most other ports of a PC (RTC, VGA, DMA, the POST port) are claimed by nobody and read as
+ * all-ones, which is how software that probes them in spite of the ACPI tables finds them absent. The
+ * 8259s and the 8254 are KVM's (irqchip.c).
  */
 #include "board.h"
 #include "layout.h"
@@ -83,9 +84,13 @@ int arch_board_init(struct board *board)
 	if (r)
 		return r;
 	arch->has_pvpanic = true;
+	pc_reset_init(&arch->reset, board->loop);
+	board->pci.reset_control = &arch->reset.control_port;
 	r = add_ports(board, &arch->serial_ports);
 	if (!r)
 		r = add_ports(board, &arch->power_ports);
+	if (!r)
+		r = add_ports(board, &arch->reset.keyboard);
 	return r;
 }
 
@@ -95,6 +100,8 @@ void arch_board_deinit(struct board *board)
 
 	if (!arch)
 		return;
+	board->pci.reset_control = NULL;
+	bus_remove(&board->pio, &arch->reset.keyboard);
 	bus_remove(&board->pio, &arch->power_ports);
 	bus_remove(&board->pio, &arch->serial_ports);
 	if (arch->has_pvpanic)

@@ -8,6 +8,7 @@
 #include "cpuid.h"
 
 #include <arch/arch.h>
+#include <devices/pc_reset.h>
 #include <devices/power.h>
 #include <devices/pvpanic.h>
 #include <devices/serial.h>
@@ -16,6 +17,7 @@ struct arch_board {
 	struct kvm_cpuid2 *cpuid; /* what KVM supports: asked once, each vcpu's is made from it */
 	struct serial serial;
 	struct power power;
+	struct pc_reset reset;
 	struct pvpanic pvpanic;
 	struct bus_region serial_ports, power_ports;
 	bool has_serial, has_pvpanic;

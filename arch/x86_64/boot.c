@@ -10,6 +10,7 @@
  * number from a file is checked against the file's size and against guest RAM.
  */
 #include "boot.h"
+#include "cmdline.h"
 #include "layout.h"
 
 #include <base/error.h>
@@ -90,7 +91,9 @@ int arch_boot_load(struct board *board)
 	bool elf;
 	int r;
 
-	r = image_init(&kernel, config->kernel_path, config->kernel_fd);
+	r = cmdline_check(config->cmdline);
+	if (!r)
+		r = image_init(&kernel, config->kernel_path, config->kernel_fd);
 	if (r)
 		return r;
 	if (kernel.size < sizeof(magic))

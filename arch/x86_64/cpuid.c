@@ -7,9 +7,13 @@
  * The machine is one package of `cpus` cores with one thread each; the last-level cache is shared
  * by all, the others by none. Intel SDM vol. 2A "CPUID"; AMD APM vol. 3 appendix E.
  *
- * Calibration: an operating system finds no PIT, HPET or PM timer here to measure its clocks with.
- * It need not: kvm-clock (leaf 4000_0001h) gives the TSC's frequency, the TSC-deadline timer
- * (leaf 1) needs no other. Both must be on, or Linux spends 100 ms to measure the APIC timer.
+ * Calibration: kvm-clock (leaf 4000_0001h) gives the TSC's frequency, the TSC-deadline timer (leaf 1)
+ * needs no other. Both must be on, or Linux spends 100 ms to measure the APIC timer. A kernel without
+ * kvm-clock takes the frequency from leaf 15h, or measures it with the 8254 (irqchip.c); there is no
+ * HPET or PM timer.
+ *
+ * Nested virtualisation and performance counters are the host's to give away: they are hidden unless they
+ * were asked for. KVM_SET_CPUID2 comes before any MSR is set, as KVM decides by it which there are.
  */
 #include "cpuid.h"
 
@@ -23,6 +27,7 @@ struct topology {
 	unsigned index, cpus;
 	unsigned shift; /* bits of an APIC id that number the cores */
 	bool intel;
+	struct cpuid_extras extras;
 };
 
 typedef void (*fixup)(struct kvm_cpuid_entry2 *e, const struct topology *t);
@@ -40,6 +45,12 @@ static void fix_1(struct kvm_cpuid_entry2 *e, const struct topology *t)
 	set_field(&e->ebx, 16, 8, MIN(BIT(t->shift), 255u)); /* APIC ids in the package */
 	set_field(&e->edx, 28, 1, t->cpus > 1);              /* HTT: the former is valid */
 	e->ecx |= BIT(31) | BIT(21) | BIT(24);               /* hypervisor, x2APIC, TSC deadline */
+	if (!t->extras.nested)
+		e->ecx &= ~BIT(5); /* VMX */
+	if (!t->extras.pmu) {
+		e->ecx &= ~(BIT(15) | BIT(2)); /* PDCM, DTES64 */
+		e->edx &= ~BIT(21);            /* DS: where counters leave their records */
+	}
 }
 
 /* Deterministic caches, one subleaf each; 8000_001Dh is AMD's twin of leaf 4. */
@@ -60,6 +71,8 @@ static void fix_7(struct kvm_cpuid_entry2 *e, const struct topology *t)
 		return;
 	e->ebx &= ~BIT(2);  /* SGX: needs enclave memory that no table describes */
 	e->ecx &= ~BIT(30); /* SGX_LC */
+	if (!t->extras.pmu)
+		e->edx &= ~BIT(19); /* architectural LBRs */
 }
 
 static void fix_clear(struct kvm_cpuid_entry2 *e, const struct topology *t)
@@ -71,6 +84,22 @@ static void fix_80000001(struct kvm_cpuid_entry2 *e, const struct topology *t)
 {
 	if (!t->intel)
 		set_field(&e->ecx, 1, 1, t->cpus > 1); /* CmpLegacy: HTT means cores, not threads */
+	if (!t->extras.nested)
+		e->ecx &= ~BIT(2); /* SVM */
+	if (!t->extras.pmu)
+		e->ecx &= ~(BIT(23) | BIT(24) | BIT(28)); /* counters: core, northbridge, L3 */
+}
+
+static void fix_nested(struct kvm_cpuid_entry2 *e, const struct topology *t)
+{
+	if (!t->extras.nested)
+		fix_clear(e, t);
+}
+
+static void fix_pmu(struct kvm_cpuid_entry2 *e, const struct topology *t)
+{
+	if (!t->extras.pmu)
+		fix_clear(e, t);
 }
 
 static void fix_80000008(struct kvm_cpuid_entry2 *e, const struct topology *t)
@@ -97,18 +126,23 @@ static const struct {
 	{ 0x00000001, fix_1 },        /* APIC id, and what the in-kernel APIC offers */
 	{ 0x00000004, fix_caches },   /* Intel: the host's cores share the host's caches */
 	{ 0x00000007, fix_7 },        /* SGX off */
+	{ 0x0000000a, fix_pmu },      /* Intel's counters */
 	{ 0x00000012, fix_clear },    /* SGX */
+	{ 0x0000001c, fix_pmu },      /* Intel's architectural LBRs */
+	{ 0x00000023, fix_pmu },      /* Intel's counters, in more words */
 	{ 0x80000001, fix_80000001 }, /* AMD: cores or threads */
 	{ 0x80000008, fix_80000008 }, /* AMD: core count. EAX, address widths, is as offered */
+	{ 0x8000000a, fix_nested },   /* AMD: what SVM can do */
 	{ 0x8000001d, fix_caches },   /* AMD's caches */
 	{ 0x8000001e, fix_8000001e }, /* AMD: APIC id, core, node */
 	{ 0x8000001f, fix_clear },    /* memory encryption: this machine starts no such guest */
+	{ 0x80000022, fix_pmu },      /* AMD's counters, version 2 */
 };
 
-/* Leaves built here whole, so KVM's are dropped: extended topology in Intel's and AMD's forms. */
+/* Built here whole, so KVM's are dropped: extended topology in Intel's and AMD's forms, the TSC's frequency. */
 static bool is_dropped(uint32_t function)
 {
-	return function == 0xb || function == 0x1f || function == 0x80000026;
+	return function == 0xb || function == 0x15 || function == 0x1f || function == 0x80000026;
 }
 
 static const struct kvm_cpuid_entry2 *find(const struct kvm_cpuid2 *cpuid, uint32_t function)
@@ -147,6 +181,17 @@ static void append_topology(struct kvm_cpuid2 *out, const struct topology *t)
 			    });
 }
 
+/*
+ * Leaf 15h: TSC = crystal * EBX / EAX, crystal in ECX. The crystal feeds the local APIC's timer, and KVM's
+ * counts nanoseconds (APIC_BUS_CYCLE_NS_DEFAULT). Linux believes it on Intel's processors only, and needs
+ * nothing else then.
+ */
+static void append_tsc(struct kvm_cpuid2 *out, unsigned khz)
+{
+	append(out, (struct kvm_cpuid_entry2){
+			    .function = 0x15, .eax = 1000000, .ebx = khz, .ecx = 1000000000 });
+}
+
 bool cpuid_is_intel(const struct kvm_cpuid2 *cpuid)
 {
 	const struct kvm_cpuid_entry2 *e = find(cpuid, 0);
@@ -154,10 +199,22 @@ bool cpuid_is_intel(const struct kvm_cpuid2 *cpuid)
 	return e && e->ebx == 0x756e6547; /* "Genu" */
 }
 
-void cpuid_for_vcpu(const struct kvm_cpuid2 *supported, unsigned index, unsigned cpus,
-		    struct kvm_cpuid2 *out)
+bool cpuid_has_nested(const struct kvm_cpuid2 *supported)
 {
-	struct topology t = { .index = index, .cpus = cpus, .intel = cpuid_is_intel(supported) };
+	const struct kvm_cpuid_entry2 *one = find(supported, 1);
+	const struct kvm_cpuid_entry2 *extended = find(supported, 0x80000001);
+
+	return (one && one->ecx & BIT(5)) || (extended && extended->ecx & BIT(2));
+}
+
+void cpuid_for_vcpu(const struct kvm_cpuid2 *supported, unsigned index, unsigned cpus,
+		    struct cpuid_extras extras, struct kvm_cpuid2 *out)
+{
+	struct topology t = {
+		.index = index, .cpus = cpus, .intel = cpuid_is_intel(supported), .extras = extras
+	};
+
+	bool has_tsc = t.intel && extras.tsc_khz;
 
 	while (BIT(t.shift) < cpus)
 		t.shift++;
@@ -168,13 +225,15 @@ void cpuid_for_vcpu(const struct kvm_cpuid2 *supported, unsigned index, unsigned
 		if (is_dropped(e.function))
 			continue;
 		if (e.function == 0)
-			e.eax = MAX(e.eax, 0xbu);
+			e.eax = MAX(e.eax, has_tsc ? 0x15u : 0xbu);
 		for (unsigned j = 0; j < ARRAY_SIZE(fixups); j++)
 			if (fixups[j].function == e.function)
 				fixups[j].fix(&e, &t);
 		append(out, e);
 	}
 	append_topology(out, &t);
+	if (has_tsc)
+		append_tsc(out, extras.tsc_khz);
 }
 
 unsigned cpuid_address_bits(const struct kvm_cpuid2 *cpuid)

@@ -15,12 +15,22 @@ int cpuid_supported(int kvm_fd, struct kvm_cpuid2 **ret) _must_check_;
 /* Width of guest physical addresses, leaf 8000_0008h; 36 when there is no such leaf. */
 unsigned cpuid_address_bits(const struct kvm_cpuid2 *cpuid);
 
+/* What KVM does not say: what the operator asked for, and how fast the TSC is. */
+struct cpuid_extras {
+	bool nested;      /* VMX or SVM */
+	bool pmu;         /* performance counters, and what builds on them */
+	unsigned tsc_khz; /* 0: not known */
+};
+
 /*
  * Fill `out` (room for CPUID_ENTRIES_MAX) for vcpu `index` of `cpus`, whose APIC id is its index,
  * from what KVM supports. Pure.
  */
 void cpuid_for_vcpu(const struct kvm_cpuid2 *supported, unsigned index, unsigned cpus,
-		    struct kvm_cpuid2 *out);
+		    struct cpuid_extras extras, struct kvm_cpuid2 *out);
+
+/* Whether KVM could give a guest VMX or SVM. */
+bool cpuid_has_nested(const struct kvm_cpuid2 *supported);
 
 /* The guest's vendor is Intel: some model-specific registers are only theirs. */
 bool cpuid_is_intel(const struct kvm_cpuid2 *cpuid);

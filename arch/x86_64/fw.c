@@ -288,6 +288,17 @@ static void write_rsdp(uint8_t *rsdp, gpa_t xsdt)
 	rsdp[RSDP_EXT_CHECKSUM] = (uint8_t)-sum(rsdp, RSDP_SIZE);
 }
 
+/*
+ * What stands where a PC's BIOS begins in real mode, F000:FFF0. Linux jumps there as its last but two
+ * ways of rebooting (reboot=b): reset by the keyboard controller's port, and wait for that.
+ */
+static const uint8_t reset_vector[] = {
+	0xb0, 0xfe, /* mov al, 0xfe */
+	0xe6, 0x64, /* out 0x64, al */
+	0xf4,       /* hlt */
+	0xeb, 0xfd, /* jmp to the hlt */
+};
+
 static gpa_t next_table(const struct aml *out)
 {
 	return LAYOUT_ACPI_BASE + align_up(out->len, 16);
@@ -298,12 +309,13 @@ int arch_fw_write(struct board *board)
 	const struct pci_root_config *pci = &board->pci.config;
 	struct aml out = {
 		.bytes = memory_at(&board->memory, LAYOUT_ACPI_BASE, LAYOUT_ACPI_SIZE),
-		.size = LAYOUT_ACPI_SIZE,
+		.size = LAYOUT_RESET_VECTOR - LAYOUT_ACPI_BASE,
 		.len = RSDP_SIZE,
 	};
 	gpa_t tables[3], dsdt, xsdt;
+	uint8_t *vector = memory_at(&board->memory, LAYOUT_RESET_VECTOR, sizeof(reset_vector));
 
-	if (!out.bytes)
+	if (!out.bytes || !vector)
 		return fail(STATUS_HOST, ENOMEM, "ACPI tables: no RAM at %#llx; give more (--mem)",
 			    (unsigned long long)LAYOUT_ACPI_BASE);
 	dsdt = write_dsdt(&out, pci);
@@ -319,6 +331,7 @@ int arch_fw_write(struct board *board)
 			    "ACPI tables: %zu bytes, %zu have room; give fewer --cpus", out.len,
 			    out.size);
 	write_rsdp(out.bytes, xsdt);
+	memcpy(vector, reset_vector, sizeof(reset_vector));
 	board->boot.rsdp = LAYOUT_ACPI_BASE;
 	return 0;
 }

@@ -32,15 +32,16 @@
 #define LAYOUT_BITS_MAX 46
 
 /* The first MiB. What is below 640 KiB is the guest's own once it has read its boot data. */
-#define LAYOUT_GDT         0x1000ull
-#define LAYOUT_BOOT_PARAMS 0x7000ull /* boot_params, or hvm_start_info with its lists */
-#define LAYOUT_PAGE_TABLES 0x9000ull /* six pages */
-#define LAYOUT_CMDLINE     0x20000ull
-#define LAYOUT_CMDLINE_MAX KIB(4)
-#define LAYOUT_LOW_END     0xa0000ull
-#define LAYOUT_ACPI_BASE   0xe0000ull /* where even a kernel that was not told looks: ACPI §5.2.5.1 */
-#define LAYOUT_ACPI_SIZE   KIB(128)
-#define LAYOUT_KERNEL_MIN  MIB(1)
+#define LAYOUT_GDT          0x1000ull
+#define LAYOUT_BOOT_PARAMS  0x7000ull /* boot_params, or hvm_start_info with its lists */
+#define LAYOUT_PAGE_TABLES  0x9000ull /* six pages */
+#define LAYOUT_CMDLINE      0x20000ull
+#define LAYOUT_CMDLINE_MAX  KIB(4)
+#define LAYOUT_LOW_END      0xa0000ull
+#define LAYOUT_ACPI_BASE    0xe0000ull /* where even a kernel that was not told looks: ACPI §5.2.5.1 */
+#define LAYOUT_ACPI_SIZE    KIB(128)
+#define LAYOUT_RESET_VECTOR 0xffff0ull /* F000:FFF0; the ACPI tables end before it */
+#define LAYOUT_KERNEL_MIN   MIB(1)
 
 /* Ports */
 #define LAYOUT_SERIAL_PORT 0x3f8

@@ -58,13 +58,19 @@ static int set_up(struct vcpu *vcpu, int result, const char *what)
 static int set_cpuid(struct vcpu *vcpu)
 {
 	const struct kvm_cpuid2 *supported = vcpu->board->arch->cpuid;
+	const struct board_config *config = vcpu->board->config;
+	int khz = HOST_IOCTL(vcpu->fd, KVM_GET_TSC_KHZ, NULL);
 	struct kvm_cpuid2 *cpuid;
 	int r;
 
 	cpuid = calloc(1, sizeof(*cpuid) + CPUID_ENTRIES_MAX * sizeof(cpuid->entries[0]));
 	if (!cpuid)
 		return fail(STATUS_FAILURE, ENOMEM, "vcpu %u: out of memory", vcpu->index);
-	cpuid_for_vcpu(supported, vcpu->index, vcpu->board->config->cpus, cpuid);
+	cpuid_for_vcpu(supported, vcpu->index, config->cpus,
+		       (struct cpuid_extras){ .nested = config->nested,
+					      .pmu = config->pmu,
+					      .tsc_khz = khz > 0 ? (unsigned)khz : 0 },
+		       cpuid);
 	r = SET_UP(vcpu, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
 	return r;

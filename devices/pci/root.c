@@ -108,6 +108,8 @@ static void cf8_access(void *ctx, uint64_t offset, void *data, unsigned len, boo
 		uint64_t at = (uint64_t)(address >> 8 & 0xffff) << 12 | (address & 0xfc);
 
 		config_access(root, at + (offset - 4), data, len, is_write);
+	} else if (offset == 1 && len == 1 && root->reset_control) {
+		root->reset_control->handler(root->reset_control->ctx, 0, data, 1, is_write);
 	} else if (!is_write) {
 		memset(data, 0xff, len);
 	}

@@ -27,7 +27,7 @@ static void ports(void)
 
 	outl(0xcf8, (where & 0x70 ? 0x80000000 : 0) | (where >> 8 & (where & 0x80 ? 0x1ffc : 0xffffff)));
 	switch (v & 7) {
-	case 0: outb(at, (uint8_t)(v >> 8)); break;
+	case 0: outb(at, (uint8_t)(v >> 8) & (at == 0xcf9 ? 0xfb : 0xff)); break;	/* no reset */
 	case 1: outw(at, (uint16_t)(v >> 8)); break;
 	case 2: outl(at, v); break;
 	case 3: inb(at); break;

@@ -51,8 +51,8 @@ void main(void)
 		memory(places[i]);
 #ifdef __x86_64__
 	across(end);
-	/* PIT, keyboard, RTC, POST and DMA page, DMA, VGA; not the PIC, which comes with KVM's APICs. */
-	port(0x40), port(0x60), port(0x70), port(0x80), port(0xc0), port(0xd0), port(0x3c0);
+	/* Keyboard, fast A20, RTC, POST and DMA page, DMA, VGA; not the PIC and the PIT, which are KVM's. */
+	port(0x60), port(0x92), port(0x70), port(0x80), port(0xc0), port(0xd0), port(0x3c0);
 	port(0x3f0), port(0x400), port(0xcf0), port(0xd00), port(0xfff0), port(0xfffc);
 #endif
 	ok();

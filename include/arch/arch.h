@@ -42,6 +42,8 @@ struct board_config {
 	uint64_t mem_size; /* bytes, a multiple of 1 MiB, and of its pages */
 	uint64_t hugepage; /* the size of RAM's pages; 0: ordinary ones */
 	bool prealloc;     /* all of it before the guest starts */
+	bool nested;       /* the processors' virtualisation, where the host offers it */
+	bool pmu;          /* the processors' performance counters, likewise */
 	const char *kernel_path;
 	const char *initrd_path; /* NULL: none */
 	const char *cmdline;     /* never NULL; the arch appends nothing to it */

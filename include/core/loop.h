@@ -79,5 +79,8 @@ void loop_post_error(struct loop *loop, enum vm_event event);
 /* Was anything posted that ends the machine whatever its guest says: VM_EVENT_SIGNAL or heavier? */
 bool loop_ending(const struct loop *loop);
 
+/* Was anything posted that loop_run() has not returned yet? */
+bool loop_posted(const struct loop *loop);
+
 /* Drop a posted event lighter than `keep`: what a machine said that is no more. */
 void loop_forget(struct loop *loop, enum vm_event keep);

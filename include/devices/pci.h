@@ -88,8 +88,9 @@ struct pci_root {
 	struct pci_function *functions[256];
 	uint32_t config_address; /* CF8 */
 	struct bus_region ecam, cf8;
-	struct pci_function host_bridge; /* 00.0 */
-	uint64_t decode_changes;         /* see pci_root_settle() */
+	struct bus_region *reset_control; /* answers bytes at CF9h, inside `cf8`; NULL: nobody */
+	struct pci_function host_bridge;  /* 00.0 */
+	uint64_t decode_changes;          /* see pci_root_settle() */
 };
 
 int pci_root_init(struct pci_root *root, const struct pci_root_config *config) _must_check_;

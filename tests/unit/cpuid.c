@@ -49,6 +49,8 @@ static const struct processor amd = {
 	},
 };
 
+static struct cpuid_extras extras;
+
 static struct kvm_cpuid2 *blank(void)
 {
 	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + CPUID_ENTRIES_MAX * sizeof(c->entries[0]));
@@ -68,7 +70,7 @@ static struct kvm_cpuid2 *guest(const struct processor *p, unsigned index, unsig
 	memcpy(&host->entries[0].ebx, p->vendor, 4);
 	memcpy(&host->entries[0].edx, p->vendor + 4, 4);
 	memcpy(&host->entries[0].ecx, p->vendor + 8, 4);
-	cpuid_for_vcpu(host, index, cpus, out);
+	cpuid_for_vcpu(host, index, cpus, extras, out);
 	free(host);
 	return out;
 }
@@ -169,6 +171,90 @@ static void address_bits(void)
 	free(c);
 }
 
+/* Intel's alone: 2.4 GHz of a crystal of 1 GHz. */
+static void tsc_frequency(void)
+{
+	struct kvm_cpuid2 *c = guest(&intel, 0, 1);
+
+	CHECK_EQ(leaf(c, 0x15, 0).function, UINT32_MAX);
+	free(c);
+	extras.tsc_khz = 2400000;
+	c = guest(&intel, 0, 1);
+	CHECK_EQ((uint64_t)leaf(c, 0x15, 0).ecx * leaf(c, 0x15, 0).ebx / leaf(c, 0x15, 0).eax,
+		 2400000000);
+	CHECK_EQ(leaf(c, 0x15, 0).ecx, 1000000000);
+	CHECK_EQ(leaf(c, 0, 0).eax, 0x20);
+	free(c);
+	c = guest(&amd, 0, 1);
+	CHECK_EQ(leaf(c, 0x15, 0).function, UINT32_MAX);
+	CHECK_EQ(leaf(c, 0, 0).eax, 0xb);
+	free(c);
+	extras.tsc_khz = 0;
+}
+
+/* Hidden unless asked for, each by itself, and nothing else with them. */
+static void extras_of_intel(void)
+{
+	static const struct processor all = {
+		"GenuineIntel",
+		6,
+		{
+			{ .function = 0, .eax = 0x23 },
+			{ .function = 1, .ecx = UINT32_MAX, .edx = UINT32_MAX },
+			{ .function = 7, .flags = 1, .edx = UINT32_MAX },
+			{ .function = 0xa, .eax = 0x07300805, .ebx = 1, .ecx = 1, .edx = 0x8603 },
+			{ .function = 0x1c, .flags = 1, .eax = 7 },
+			{ .function = 0x23, .flags = 1, .eax = 7 },
+		},
+	};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct kvm_cpuid2 *c;
+
+		extras = (struct cpuid_extras){ .nested = i & 1, .pmu = i & 2 };
+		c = guest(&all, 0, 2);
+		CHECK_EQ(leaf(c, 1, 0).ecx,
+			 UINT32_MAX & ~(i & 1 ? 0u : 1u << 5) & ~(i & 2 ? 0u : 1u << 15 | 1u << 2));
+		CHECK_EQ(leaf(c, 1, 0).edx, UINT32_MAX & ~(i & 2 ? 0u : 1u << 21));
+		CHECK_EQ(leaf(c, 7, 0).edx, UINT32_MAX & ~(i & 2 ? 0u : 1u << 19));
+		CHECK_EQ(leaf(c, 0xa, 0).eax, i & 2 ? 0x07300805 : 0);
+		CHECK_EQ(leaf(c, 0xa, 0).edx, i & 2 ? 0x8603 : 0);
+		CHECK_EQ(leaf(c, 0x1c, 0).eax, i & 2 ? 7 : 0);
+		CHECK_EQ(leaf(c, 0x23, 0).eax, i & 2 ? 7 : 0);
+		free(c);
+	}
+	extras = (struct cpuid_extras){ 0 };
+}
+
+static void extras_of_amd(void)
+{
+	static const struct processor all = {
+		"AuthenticAMD",
+		4,
+		{
+			{ .function = 0, .eax = 0xd },
+			{ .function = 0x80000001, .ecx = UINT32_MAX, .edx = UINT32_MAX },
+			{ .function = 0x8000000a, .eax = 1, .ebx = 8, .edx = 0x1bff },
+			{ .function = 0x80000022, .eax = 1, .ebx = 6 },
+		},
+	};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct kvm_cpuid2 *c;
+
+		extras = (struct cpuid_extras){ .nested = i & 1, .pmu = i & 2 };
+		c = guest(&all, 0, 2);
+		CHECK_EQ(leaf(c, 0x80000001, 0).ecx,
+			 UINT32_MAX & ~(i & 1 ? 0u : 1u << 2) &
+				 ~(i & 2 ? 0u : 1u << 23 | 1u << 24 | 1u << 28));
+		CHECK_EQ(leaf(c, 0x8000000a, 0).edx, i & 1 ? 0x1bff : 0);
+		CHECK_EQ(leaf(c, 0x8000000a, 0).ebx, i & 1 ? 8 : 0);
+		CHECK_EQ(leaf(c, 0x80000022, 0).ebx, i & 2 ? 6 : 0);
+		free(c);
+	}
+	extras = (struct cpuid_extras){ 0 };
+}
+
 /* As many leaves as there can be, all of them: nothing is written past the end. */
 static void table_full(void)
 {
@@ -177,7 +263,7 @@ static void table_full(void)
 	host->nent = CPUID_ENTRIES_MAX;
 	for (unsigned i = 0; i < host->nent; i++)
 		host->entries[i].function = i == 0xb ? 0x100 : i;
-	cpuid_for_vcpu(host, 0, 1, out);
+	cpuid_for_vcpu(host, 0, 1, extras, out);
 	CHECK(out->nent <= CPUID_ENTRIES_MAX);
 	free(host);
 	free(out);
@@ -193,7 +279,7 @@ static void this_host(void)
 	CHECK_EQ(cpuid_supported(fd, &host), 0);
 	close(fd);
 	CHECK(cpuid_address_bits(host) >= 32);
-	cpuid_for_vcpu(host, 1, 2, c);
+	cpuid_for_vcpu(host, 1, 2, extras, c);
 	CHECK_EQ(leaf(c, 1, 0).ebx >> 24, 1);
 	CHECK_EQ(leaf(c, 0x40000000, 0).ebx, 0x4b4d564b); /* KVMK */
 	CHECK(leaf(c, 0x40000001, 0).eax & 1 << 3);       /* kvm-clock */
@@ -203,7 +289,8 @@ static void this_host(void)
 }
 
 static const struct test tests[] = {
-	TEST(intel_topology), TEST(amd_topology), TEST(one_cpu),   TEST(many_cpus),
-	TEST(address_bits),   TEST(table_full),   TEST(this_host),
+	TEST(intel_topology), TEST(amd_topology),    TEST(one_cpu),       TEST(many_cpus),
+	TEST(address_bits),   TEST(extras_of_intel), TEST(tsc_frequency), TEST(extras_of_amd),
+	TEST(table_full),     TEST(this_host),
 };
 TEST_MAIN(tests)

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include "arch/x86_64/boot.h"
+#include "arch/x86_64/cmdline.h"
 #include "arch/x86_64/layout.h"
 
 #include <arch/arch.h>
@@ -626,6 +627,55 @@ static void pvh_refusals(void)
 	tear_down(&f);
 }
 
+/* --- words of the command line --- */
+
+static void cmdline_words(void)
+{
+	static const struct {
+		const char *text, *word;
+		bool acpi_off;
+	} cases[] = {
+		{ "", "", false },
+		{ "console=ttyS0", "", false },
+		{ "noapic", "noapic", false },
+		{ " \t noapic=1 quiet", "noapic", false },
+		{ "quiet nolapic", "nolapic", false },
+		{ "disableapic", "disableapic", false },
+		{ "nolapic-timer", "nolapic_timer", false },
+		{ "noapictimer", "noapictimer", false },
+		{ "\"noapic\"", "noapic", false },
+		{ "noapi noapics xnoapic NOAPIC no_apic", "", false },
+		{ "init=noapic thru.cmd=\"a noapic b\" x", "", false },
+		{ "\"a=b noapic\"", "", false },
+		{ "quiet -- noapic acpi=off", "", false },
+		{ "--=1 noapic", "noapic", false },
+		{ "acpi=off", "", true },
+		{ "acpi=\"off\"", "", true },
+		{ "\"acpi=off\"", "", true },
+		{ "acpi=off acpi=force", "", false },
+		{ "acpi=force acpi=off", "", true },
+		{ "acpi=offline acpi =off xacpi=off", "", false },
+		{ "nolapic acpi=off", "nolapic", true },
+		{ "pci=off acpi=strict", "", false },
+		{ "=off \"", "", false },
+	};
+	struct cmdline_words words;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		cmdline_read(cases[i].text, &words);
+		if (strcmp(words.no_interrupts, cases[i].word) ||
+		    words.acpi_off != cases[i].acpi_off)
+			printf("# \"%s\": \"%s\", %d\n", cases[i].text, words.no_interrupts,
+			       words.acpi_off);
+		CHECK(!strcmp(words.no_interrupts, cases[i].word));
+		CHECK_EQ(words.acpi_off, cases[i].acpi_off);
+	}
+	CHECK_EQ(cmdline_check("quiet noapic"), -EINVAL);
+	CHECK_EQ(error_status(), STATUS_USAGE);
+	CHECK_ERROR("--cmdline: noapic: this machine is described by ACPI");
+	CHECK_EQ(cmdline_check("quiet"), 0);
+}
+
 /* --- files that are no kernels, initrds, command lines --- */
 
 static void files_refused(void)
@@ -1000,18 +1050,31 @@ static void acpi_by_iasl(void)
 }
 
 static const struct test tests[] = {
-	TEST(layout_sizes),           TEST(layout_disjoint),
-	TEST(layout_refusals),        TEST(bzimage_loads),
-	TEST(bzimage_last_paragraph), TEST(bzimage_page_tables),
-	TEST(bzimage_refusals),       TEST(pvh_loads),
-	TEST(pvh_notes_padded),       TEST(pvh_refusals),
-	TEST(files_refused),          TEST(files_cut_short),
-	TEST(files_hostile),          TEST(initrd_placed),
-	TEST(bzimage_around_window),  TEST(kernel_in_window),
-	TEST(layout_within_reach),    TEST(layout_p2p),
-	TEST(layout_out_of_reach),    TEST(initrd_refused),
-	TEST(cmdline_limits),         TEST(one_mib),
-	TEST(acpi_pointers),          TEST(acpi_contents),
+	TEST(layout_sizes),
+	TEST(layout_disjoint),
+	TEST(layout_refusals),
+	TEST(bzimage_loads),
+	TEST(bzimage_last_paragraph),
+	TEST(bzimage_page_tables),
+	TEST(bzimage_refusals),
+	TEST(cmdline_words),
+	TEST(pvh_loads),
+	TEST(pvh_notes_padded),
+	TEST(pvh_refusals),
+	TEST(files_refused),
+	TEST(files_cut_short),
+	TEST(files_hostile),
+	TEST(initrd_placed),
+	TEST(bzimage_around_window),
+	TEST(kernel_in_window),
+	TEST(layout_within_reach),
+	TEST(layout_p2p),
+	TEST(layout_out_of_reach),
+	TEST(initrd_refused),
+	TEST(cmdline_limits),
+	TEST(one_mib),
+	TEST(acpi_pointers),
+	TEST(acpi_contents),
 	TEST(acpi_by_iasl),
 };
 TEST_MAIN(tests)

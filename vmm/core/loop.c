@@ -133,6 +133,11 @@ bool loop_ending(const struct loop *loop)
 	return __atomic_load_n(&loop->ending, __ATOMIC_ACQUIRE);
 }
 
+bool loop_posted(const struct loop *loop)
+{
+	return __atomic_load_n(&loop->event, __ATOMIC_ACQUIRE) != VM_EVENT_NONE;
+}
+
 void loop_forget(struct loop *loop, enum vm_event keep)
 {
 	pthread_mutex_lock(&posting);

@@ -145,8 +145,13 @@ static void *vcpu_main(void *arg)
 		}
 		count(thread.set, vcpu->run->exit_reason);
 		lock_take(lock);
-		/* It may have waited long: a machine that is being stopped does no more for its guest. */
-		go_on = !__atomic_load_n(&thread.set->stop, __ATOMIC_ACQUIRE) && exit_handle(vcpu);
+		/*
+		 * It may have waited long: a machine that is being stopped does no more for its guest. And
+		 * one that was switched off or reset does nothing more at all: Linux's next way to reboot
+		 * is a triple fault, 50 us after the port that it wrote.
+		 */
+		go_on = !__atomic_load_n(&thread.set->stop, __ATOMIC_ACQUIRE) &&
+			exit_handle(vcpu) && !loop_posted(vcpu->board->loop);
 		lock_drop(lock);
 		/* The guest is never the source of an error: what was not posted is no reason of anything. */
 		error_clear();

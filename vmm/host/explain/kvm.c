@@ -62,6 +62,9 @@ void tell_enable_cap(struct told *t, const void *arg, int result)
 
 	if (cap->cap == KVM_CAP_ARM_NISV_TO_USER)
 		told_add(t, "KVM_CAP_ARM_NISV_TO_USER");
+	else if (cap->cap == KVM_CAP_PMU_CAPABILITY)
+		told_add(t, "KVM_CAP_PMU_CAPABILITY%s",
+			 cap->args[0] & KVM_PMU_CAP_DISABLE ? ", KVM_PMU_CAP_DISABLE" : "");
 	else
 		told_add(t, "capability %u, args %#llx", cap->cap, cap->args[0]);
 }

@@ -129,6 +129,9 @@ static const struct explain_row rows[] = {
 	{ "KVM_SET_ONE_REG", "A register as the boot protocol wants it.", API ": KVM_SET_ONE_REG",
 	  tell_one_reg },
 	{ "KVM_GET_ONE_REG", "A register, for a message.", API ": KVM_GET_ONE_REG", tell_one_reg },
+	{ "KVM_SET_VCPU_EVENTS",
+	  "An external abort for the guest: it accessed a device as no bus could carry.",
+	  API ": KVM_SET_VCPU_EVENTS" },
 };
 
 const struct explain_row *explain_arch_rows(unsigned *ret_n)

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What words of Linux's command line do to a guest of this machine, told beforehand; see cmdline.c. */
+#pragma once
+
+#include <base/types.h>
+
+struct cmdline_words {
+	bool acpi_off;
+	char no_interrupts
+		[16]; /* the word that takes the timer or all interrupts away; "" is none */
+};
+
+/* Pure. The text is read as the kernel does: words, quotes, up to `--`. */
+void cmdline_read(const char *text, struct cmdline_words *ret);
+
+/* Refuse a command line with which the guest could not run; one line about one with which it is less. */
+int cmdline_check(const char *text) _must_check_;
