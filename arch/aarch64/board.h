@@ -5,6 +5,7 @@
 #pragma once
 
 #include <arch/arch.h>
+#include <base/log.h>
 #include <devices/pl031.h>
 #include <devices/pvpanic.h>
 
@@ -14,6 +15,7 @@ struct arch_board {
 	bool its;             /* messages by ITS, with GICv3; by a GICv2m frame otherwise */
 	struct bus_region v2m_region;
 	bool pmu; /* every vcpu has one */
+	struct ratelimit undecodable;
 	struct serial serial;
 	struct bus_region serial_region;
 	struct pl031 rtc;

@@ -10,6 +10,7 @@
  */
 #include "board.h"
 
+#include <base/bytes.h>
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
@@ -60,25 +61,35 @@ static int create_v3(struct board *board)
 
 /* DEN0029, table 20: MSI_TYPER, MSI_SETSPI_NS; the rest reads as zero. */
 enum { V2M_TYPER = 0x8, V2M_SETSPI = 0x40 };
+#define V2M_TYPER_VALUE ((FIRST_SPI + LAYOUT_V2M_FIRST) << 16 | LAYOUT_V2M_N)
 
+static void v2m_message(struct board *board, uint32_t intid)
+{
+	uint32_t gsi = intid - FIRST_SPI;
+
+	if (gsi - LAYOUT_V2M_FIRST >= LAYOUT_V2M_N)
+		return;
+	irq_line_set((struct irq_line){ &board->irq, gsi }, true);
+	irq_line_set((struct irq_line){ &board->irq, gsi }, false);
+}
+
+/*
+ * Registers of 32 bits, reached by the word; of a wider access each of its words reaches its own. A
+ * message may also be 16 bits wide (DEN0029, table 20).
+ */
 static void v2m_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
 {
 	struct board *board = ctx;
-	uint32_t value = 0;
+	uint8_t *bytes = data;
+	unsigned n;
 
-	if (is_write) {
-		memcpy(&value, data, MIN(len, sizeof(value)));
-		value -= FIRST_SPI;
-		if (offset != V2M_SETSPI || value - LAYOUT_V2M_FIRST >= LAYOUT_V2M_N)
-			return;
-		irq_line_set((struct irq_line){ &board->irq, value }, true);
-		irq_line_set((struct irq_line){ &board->irq, value }, false);
-		return;
+	for (; len; bytes += n, offset += n, len -= n) {
+		n = MIN(4 - (unsigned)(offset & 3), len);
+		if (!is_write)
+			store_le(bytes, n, offset == V2M_TYPER ? V2M_TYPER_VALUE : 0);
+		else if (offset == V2M_SETSPI && n >= 2)
+			v2m_message(board, (uint32_t)load_le(bytes, n));
 	}
-	if (offset == V2M_TYPER)
-		value = (FIRST_SPI + LAYOUT_V2M_FIRST) << 16 | LAYOUT_V2M_N;
-	memset(data, 0, len);
-	memcpy(data, &value, MIN(len, sizeof(value)));
 }
 
 static int add_v2m(struct board *board)

@@ -59,7 +59,8 @@ static void choose_features(struct vcpu *vcpu, struct kvm_vcpu_init *init)
 	init->features[0] |= BIT(KVM_ARM_VCPU_PSCI_0_2);
 	if (vcpu->index)
 		init->features[0] |= BIT(KVM_ARM_VCPU_POWER_OFF);
-	offer(vcpu, init, KVM_CAP_ARM_PMU_V3, KVM_ARM_VCPU_PMU_V3);
+	if (vcpu->board->config->pmu)
+		offer(vcpu, init, KVM_CAP_ARM_PMU_V3, KVM_ARM_VCPU_PMU_V3);
 	offer(vcpu, init, KVM_CAP_ARM_SVE, KVM_ARM_VCPU_SVE);
 	/* Both or neither (api.rst 4.82). */
 	if (kvm_check(vm, KVM_CAP_ARM_PTRAUTH_ADDRESS) &&
@@ -77,6 +78,19 @@ static int vcpu_call(struct vcpu *vcpu, int fd, unsigned long request, void *arg
 		     : 0;
 }
 
+static int check_extras(const struct board *board)
+{
+	if (board->config->nested)
+		return fail(STATUS_HOST, ENOTSUP,
+			    "--cpu-nested: thru has it on x86_64 only; leave it out");
+	if (board->config->pmu && !kvm_check(board->vm_fd, KVM_CAP_ARM_PMU_V3))
+		return fail(
+			STATUS_HOST, ENODEV,
+			"--pmu: this host's KVM has no performance counters for guests; leave it "
+			"out");
+	return 0;
+}
+
 int arch_vcpu_init(struct vcpu *vcpu)
 {
 	struct board *board = vcpu->board;
@@ -91,6 +105,9 @@ int arch_vcpu_init(struct vcpu *vcpu)
 		if (r)
 			return r;
 	}
+	r = check_extras(board);
+	if (r)
+		return r;
 	r = vcpu_call(vcpu, board->vm_fd, KVM_ARM_PREFERRED_TARGET, &init,
 		      "KVM_ARM_PREFERRED_TARGET");
 	if (r)
@@ -150,19 +167,29 @@ static void system_event(struct vcpu *vcpu)
 
 /*
  * The processor described the access too vaguely to emulate (ESR_EL2.ISV is 0: load or store of a
- * pair, with writeback, of a vector register, or cache maintenance).
+ * pair, with writeback, of a vector register, or cache maintenance). A bus that cannot carry an access
+ * answers with an external abort (api.rst, KVM_SET_VCPU_EVENTS, ext_dabt_pending): the guest's
+ * affair then, and the instruction is not skipped. Linux itself stores pairs to devices since
+ * 6.10 (__iowrite64_copy()), where a page of the BAR is mapped without harm. Returns whether the vcpu may
+ * run on: a host before Linux 5.5 cannot tell its guest.
  */
-static void not_decodable(struct vcpu *vcpu)
+static bool not_decodable(struct vcpu *vcpu)
 {
-	uint64_t address = vcpu->run->arm_nisv.fault_ipa;
+	struct kvm_vcpu_events events = { .exception.ext_dabt_pending = 1 };
+	unsigned long long pc = program_counter(vcpu), at = vcpu->run->arm_nisv.fault_ipa;
+	int r = HOST_IOCTL(vcpu->fd, KVM_SET_VCPU_EVENTS, &events);
 
-	loop_post_why(
-		vcpu->board->loop, VM_EVENT_STUCK, STATUS_GUEST_STUCK,
-		"guest: vcpu %u at pc %#llx touched %#llx, which is no memory, with an instruction that "
-		"KVM cannot decode (syndrome %#llx); its driver must use single plain loads and stores "
-		"for device registers",
-		vcpu->index, (unsigned long long)program_counter(vcpu), (unsigned long long)address,
-		(unsigned long long)vcpu->run->arm_nisv.esr_iss);
+	if (r < 0) {
+		stuck(vcpu, "an access that KVM cannot decode", at);
+		return false;
+	}
+	log_guest(
+		&vcpu->board->arch->undecodable,
+		"guest: vcpu %u at pc %#llx touched %#llx, which is no memory, with an instruction "
+		"that KVM cannot decode, and has an external abort for it; its driver must use "
+		"single plain loads and stores for device registers",
+		vcpu->index, pc, at);
+	return true;
 }
 
 bool arch_vcpu_exit(struct vcpu *vcpu)
@@ -174,8 +201,8 @@ bool arch_vcpu_exit(struct vcpu *vcpu)
 		system_event(vcpu);
 		break;
 	case KVM_EXIT_ARM_NISV:
-		not_decodable(vcpu);
-		break;
+	case KVM_EXIT_ARM_LDST64B:
+		return not_decodable(vcpu);
 	case KVM_EXIT_FAIL_ENTRY:
 		stuck(vcpu, "the host's processor refused to run it",
 		      run->fail_entry.hardware_entry_failure_reason);

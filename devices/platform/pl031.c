@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PL031 real time clock, ARM DDI 0224C. Registers are 32 bits wide on word boundaries (§3.2); what
- * is not one of them reads as 0 and ignores writes, as does any access that is not a whole word's
- * start. Left out: the alarm's interrupt, and the test registers of §4.
+ * PL031 real time clock, ARM DDI 0224C. Registers are 32 bits wide on word boundaries (§3.2), and reached
+ * by the word: a wider access is two, as on a bus of 32 bits; a narrower one reads its bytes, and writes
+ * nothing. What is not a register reads as 0 and ignores writes. Left out: the alarm's interrupt,
+ * and the test registers of §4.
+ *
+ * Runs under the device lock, on a vcpu's thread.
  */
 #include <devices/pl031.h>
 
@@ -50,7 +53,7 @@ static uint32_t read_register(const struct pl031 *rtc, uint64_t offset)
 	case RTCIMSC:
 		return rtc->mask;
 	}
-	if (offset >= PERIPH_ID && offset < PL031_SIZE && is_aligned(offset, 4))
+	if (offset >= PERIPH_ID && offset < PL031_SIZE)
 		return identification[(offset - PERIPH_ID) / 4];
 	return 0;
 }
@@ -74,9 +77,16 @@ static void write_register(struct pl031 *rtc, uint64_t offset, uint32_t value)
 void pl031_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
 {
 	struct pl031 *rtc = ctx;
+	uint8_t *bytes = data;
+	unsigned n;
 
-	if (is_write)
-		write_register(rtc, offset, (uint32_t)load_le(data, len));
-	else
-		store_le(data, len, read_register(rtc, offset));
+	for (; len; bytes += n, offset += n, len -= n) {
+		unsigned byte = offset & 3;
+
+		n = MIN(4 - byte, len);
+		if (!is_write)
+			store_le(bytes, n, read_register(rtc, offset - byte) >> 8 * byte);
+		else if (n == 4)
+			write_register(rtc, offset, load_le32(bytes));
+	}
 }

@@ -821,6 +821,35 @@ static void clock_keeps_time(void)
 			pl031_access(&rtc, offset, data, len, offset & 1);
 }
 
+/* Registers are words: a wider access is two of them, a narrower one reads its bytes and writes nothing. */
+static void clock_access_widths(void)
+{
+	struct pl031 rtc;
+	uint8_t data[8];
+
+	pl031_init(&rtc);
+	store_le64(data, 2000ull << 32 | 77);
+	pl031_access(&rtc, 4, data, 8, true); /* match and load */
+	CHECK_EQ(rtc_read(&rtc, 4), 77);
+	CHECK_EQ(rtc_read(&rtc, 8), 2000);
+	pl031_access(&rtc, 0, data, 8, false); /* the time and match */
+	CHECK(load_le32(data) - 2000 < 3);
+	CHECK_EQ(load_le32(data + 4), 77);
+	store_le32(data, 0x01020304);
+	pl031_access(&rtc, 4, data, 4, true);
+	for (unsigned byte = 0; byte < 4; byte++) {
+		pl031_access(&rtc, 4 + byte, data, 1, false);
+		CHECK_EQ(data[0], 4 - byte);
+		pl031_access(&rtc, 4 + byte, data + 4, 1, true);
+	}
+	pl031_access(&rtc, 6, data, 2, false);
+	CHECK_EQ(load_le16(data), 0x0102);
+	pl031_access(&rtc, 6, data, 2, true);
+	CHECK_EQ(rtc_read(&rtc, 4), 0x01020304);
+	pl031_access(&rtc, 0xfe2, data, 8, false); /* across three registers */
+	CHECK_EQ(load_le64(data), 0x0004000000100000);
+}
+
 static const struct test tests[] = {
 	TEST(layouts_do_not_overlap),
 	TEST(layout_keeps_within_address_bits),
@@ -846,5 +875,6 @@ static const struct test tests[] = {
 	TEST(refuses_images),
 	TEST(refuses_large_initrd),
 	TEST(clock_keeps_time),
+	TEST(clock_access_widths),
 };
 TEST_MAIN(tests)

@@ -27,6 +27,7 @@ extern char ap_start[];
 extern volatile uint32_t cpus_up;
 
 static bool aborts_survive;
+volatile unsigned aborts;
 
 void aborts_expect(void)
 {
@@ -43,6 +44,7 @@ void fault(void)
 	asm volatile("mrs %0, elr_el1" : "=r"(pc));
 	if (aborts_survive && syndrome >> 26 == 0x25 && (syndrome & 0x3f) == 0x10) {
 		asm volatile("msr elr_el1, %0" :: "r"(pc + 4));
+		aborts++;
 		return;
 	}
 	say("exception %x", syndrome >> 26);	/* its class */

@@ -32,6 +32,8 @@ static inline void irq_off(void) { asm volatile("msr daifset, #2" ::: "memory");
 			0x40000000, 0x40080000, 0x40100000, 0xffffffff
 uint64_t controllers(void);		/* identities of GIC distributor, redistributor, ITS */
 
+extern volatile unsigned aborts;	/* that aborts_expect() let pass */
+
 /* --- PSCI (DEN0022), by HVC --- */
 enum psci {
 	PSCI_VERSION = 0x84000000, PSCI_CPU_SUSPEND = 0xc4000001, PSCI_CPU_OFF = 0x84000002, PSCI_CPU_ON = 0xc4000003,
