@@ -149,10 +149,13 @@ void serial_feed(struct serial *s)
 
 static void transmit(struct serial *s, uint8_t byte)
 {
-	if (in_loopback(s))
+	if (in_loopback(s)) {
 		rx_push(s, byte); /* §8.8: looped back in the shift registers */
-	else
+	} else {
+		if (s->config.sent)
+			s->config.sent(s->config.sent_ctx, byte);
 		serial_host_send(s, byte);
+	}
 	s->thre_pending = !s->out_blocked;
 }
 

@@ -36,6 +36,8 @@ struct run_options {
 	char serial_path[4096]; /* SERIAL_FILE only */
 	uint64_t serial_max;    /* bytes; 0: as large as it gets */
 	bool restart;           /* --on-reboot restart */
+	bool nested, pmu;       /* --cpu-nested, --pmu */
+	bool panic_on_console;
 	bool explain;
 	bool stats;
 	const char *trace; /* NULL: none */

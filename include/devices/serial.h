@@ -20,6 +20,8 @@ struct serial_config {
 	int out_fd;            /* -1: output is thrown away; else non-blocking, or a regular file */
 	struct rotate *rotate; /* output goes here instead; NULL: to out_fd */
 	const char *out_name;  /* for messages: "standard output", a path; NULL: not known */
+	void (*sent)(void *ctx, uint8_t byte); /* sees output as the guest sends it; NULL: none */
+	void *sent_ctx;
 	unsigned stride_shift; /* registers are 1 << stride_shift bytes apart; 0 on x86_64 */
 };
 

@@ -201,6 +201,30 @@ static int set_on_reboot(void *to, const char *value)
 	return 0;
 }
 
+static int set_panic_on_console(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->panic_on_console = true;
+	return 0;
+}
+
+static int set_nested(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->nested = true;
+	return 0;
+}
+
+static int set_pmu(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->pmu = true;
+	return 0;
+}
+
 static int set_explain(void *to, const char *value)
 {
 	struct run_options *o = to;
@@ -255,6 +279,12 @@ const struct option options_run[] = {
 	  "terminal Ctrl-A x ends the guest, Ctrl-A h helps" },
 	{ "--on-reboot", "ACTION", false, set_on_reboot,
 	  "exit (with status 12) or restart the guest [exit]" },
+	{ "--panic-on-console", NULL, false, set_panic_on_console,
+	  "a kernel panic that is told on the console ends the\n"
+	  "guest, with status 10, also before it has pvpanic" },
+	{ "--cpu-nested", NULL, false, set_nested,
+	  "let the guest run virtual machines (VMX, SVM)" },
+	{ "--pmu", NULL, false, set_pmu, "give the guest performance counters" },
 	{ "--explain", NULL, false, set_explain,
 	  "tell every KVM, VFIO and iommufd call on standard\n"
 	  "error, with the reason for it and where it is documented" },

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <host/explain.h>
 #include <host/kvm.h>
+#include <hostfn/cgroup.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 
@@ -31,7 +32,7 @@ static int check_host(struct machine *m)
 			"--mem: the guest asks for %llu MiB and this host has %llu MiB; ask for less",
 			(unsigned long long)(config->mem_size >> 20),
 			(unsigned long long)((uint64_t)host.totalram * host.mem_unit >> 20));
-	return 0;
+	return cgroup_check_memory(config->mem_size, config->hugepage);
 }
 
 /* The first layout is the last one, unless there are devices: what they reach is not known yet. */
@@ -51,6 +52,9 @@ static int create_vm(struct machine *m)
 }
 
 /*
+ * Huge pages are reserved, but a control group may still refuse one when it is touched, which ends
+ * the process by SIGBUS: so they are populated now, where it is an error.
+ *
  * With a device all of RAM will be pinned. The file's own allocation (memfd_pin_folios()) takes small
  * pages one by one; through the mapping they are large where the host allows. It goes on beside all
  * that follows, up to where the devices' mapping needs it.
@@ -61,7 +65,7 @@ static int create_memory(struct machine *m)
 	struct memory *memory = &m->board.memory;
 	int r = memory_create(memory, config->mem_size, config->hugepage);
 
-	if (!r && (config->prealloc || m->passthrough->n))
+	if (!r && (config->prealloc || config->hugepage || m->passthrough->n))
 		r = memory_prefault_start(&m->prefault, memory, config->hugepage,
 					  &m->board.loop->ending);
 	return r;

@@ -10,6 +10,7 @@
 
 #include <machine/machine.h>
 #include <cli/options.h>
+#include <watch/panic_line.h>
 #include <watch/stats.h>
 #include "terminal.h"
 
@@ -47,6 +48,7 @@ struct run {
 	unsigned reboots, reboots_told; /* in a row, each soon after its start */
 	bool stats_lost;
 	int status;
+	struct panic_line panic;
 	int kvm_fd, serial_fd;
 };
 
@@ -113,12 +115,25 @@ static int watch_asked(struct run *run)
 	return r ? fail(STATUS_HOST, -r, "epoll: %s; the host is out of memory", strerror(-r)) : 0;
 }
 
+/* On a vcpu's thread, with the device lock held. */
+static void on_sent(void *ctx, uint8_t byte)
+{
+	struct run *run = ctx;
+
+	if (panic_line_feed(&run->panic, byte))
+		loop_post(&run->loop, VM_EVENT_PANIC, 0);
+}
+
 static int open_serial(struct run *run)
 {
 	struct serial_config *serial = &run->config.serial;
 	int r;
 
 	*serial = (struct serial_config){ .in_fd = -1, .out_fd = -1 };
+	if (run->options.panic_on_console) {
+		serial->sent = on_sent;
+		serial->sent_ctx = run;
+	}
 	switch (run->options.serial) {
 	case SERIAL_NONE:
 		return 0;
@@ -196,6 +211,8 @@ static int prepare(struct run *run)
 		.mem_size = o->mem,
 		.hugepage = o->hugepage,
 		.prealloc = o->prealloc,
+		.nested = o->nested,
+		.pmu = o->pmu,
 		.kernel_path = o->kernel,
 		.initrd_path = o->initrd,
 		.cmdline = o->cmdline,
@@ -239,6 +256,9 @@ static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value
 		*ret_event = loop_run(&run->loop, ret_value);
 		r = 0;
 	}
+	/* A kernel with panic=-1 reboots after its panic without another word. */
+	if (!r && *ret_event == VM_EVENT_REBOOT && run->panic.panicked)
+		*ret_event = VM_EVENT_PANIC;
 	error_take(&why); /* whatever goes wrong on the way down is not the reason */
 	vcpu_set_stop(&run->machine.vcpus);
 	stats_gather(&run->stats, &run->machine.vcpus);
