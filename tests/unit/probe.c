@@ -39,6 +39,14 @@ static void link_to(const char *target, const char *path)
 		return; /* it is there already */
 }
 
+static void take(const char *path)
+{
+	char whole[PATH_MAX];
+
+	snprintf(whole, sizeof(whole), "%s%s", root, path);
+	unlink(whole);
+}
+
 static const struct probe_row *row(const char *key)
 {
 	for (unsigned i = 0; i < p.n; i++)
@@ -75,7 +83,8 @@ static void bare_host(void)
 	CHECK_ROW("noiommu", PROBE_BAD, "without an IOMMU");
 	CHECK_ROW("vfio_pci", PROBE_BAD, "no driver vfio-pci");
 	CHECK_ROW("cdev", PROBE_UNKNOWN, "not loaded");
-	CHECK_ROW("group", PROBE_NO, "none");
+	CHECK_ROW("group", PROBE_NO, "no groups");
+	CHECK_ROW("way", PROBE_UNKNOWN, "none");
 	CHECK_ROW("hugepages", PROBE_NO, "none are reserved");
 }
 
@@ -101,6 +110,7 @@ static void good_host(void)
 	link_to("../../../bus/pci/devices/0000:01:00.0",
 		"/sys/kernel/iommu_groups/7/devices/0000:01:00.0");
 	link_to("../../../../kernel/iommu_groups/7", FN "/iommu_group");
+	put("/dev/iommu", "");
 	p.n = 0;
 	probe_files(&p);
 	CHECK_ROW("iommu", PROBE_OK, "1 of 1");
@@ -112,6 +122,9 @@ static void good_host(void)
 	CHECK_ROW("vfio_pci", PROBE_OK, "");
 	CHECK_ROW("cdev", PROBE_OK, "/dev/vfio/devices");
 	CHECK_ROW("group", PROBE_OK, "");
+	CHECK_ROW("container", PROBE_NO, "no containers");
+	CHECK_ROW("way", PROBE_OK, "cdev, iommufd");
+	CHECK(!*row("way")->mend);
 	CHECK_ROW("memlock", PROBE_OK, "CAP_IPC_LOCK");
 	CHECK_ROW("page_size", PROBE_OK, " KiB: ");
 	CHECK_ROW("hugepages", PROBE_OK, "100 of 512 of 2048kB");
@@ -123,7 +136,23 @@ static void good_host(void)
 	put("/proc/devices", "Character devices:\n247 vfio\n");
 	p.n = 0;
 	probe_files(&p);
+	CHECK_ROW("cdev", PROBE_NO, "no character devices");
+	CHECK_ROW("way", PROBE_OK, "group, iommufd");
+	CHECK(strstr(row("way")->mend, "CONFIG_VFIO_DEVICE_CDEV"));
+	/* As Debian has it, and a kernel that has nothing. */
+	put("/dev/vfio/vfio", "");
+	take("/dev/iommu");
+	p.n = 0;
+	probe_files(&p);
+	CHECK_ROW("cdev", PROBE_NO, "no character devices");
+	CHECK_ROW("way", PROBE_OK, "group, type1");
+	CHECK(strstr(row("way")->mend, "CONFIG_IOMMUFD"));
+	put("/proc/devices", "Character devices:\n");
+	p.n = 0;
+	probe_files(&p);
 	CHECK_ROW("cdev", PROBE_BAD, "no character devices");
+	CHECK_ROW("way", PROBE_BAD, "none");
+	take("/dev/vfio/vfio");
 }
 
 static void a_function(void)

@@ -14,6 +14,9 @@
 #include <errno.h>
 #include <host/call.h>
 #include <host/iommufd.h>
+#include <host/way.h>
+#include <hostfn/hostfn.h>
+#include <hostfn/hostway.h>
 #include <host/kvm.h>
 #include <host/vfio.h>
 #include <inttypes.h>
@@ -93,6 +96,11 @@ static void probe_iommufd(struct probe *p)
 	_cleanup_fd_ int fd = -1;
 	int r;
 
+	if (!hostway_offered(VFIO_WAY_CDEV) && hostway_offered(VFIO_WAY_GROUP)) {
+		probe_add(p, "iommufd", PROBE_NO, "there is none; containers do as well");
+		probe_mend(p, "a kernel with CONFIG_IOMMUFD");
+		return;
+	}
 	if (iommufd_open(&fd)) {
 		add_error(p, "iommufd", "/dev");
 		return;
@@ -177,14 +185,14 @@ static void probe_page_table(struct probe *p, int iommufd, const struct vfio_dev
 		error_clear();
 }
 
-static void probe_iovas(struct probe *p, int iommufd, uint32_t ioas)
+static void probe_iovas(struct probe *p, struct vfio_space *space)
 {
 	struct range ranges[32];
 	unsigned n = ARRAY_SIZE(ranges);
 	char text[240] = "";
 	size_t used = 0;
 
-	if (ioas_iova_ranges(iommufd, ioas, ranges, &n)) {
+	if (vfio_space_ranges(space, ranges, &n)) {
 		error_clear();
 		return;
 	}
@@ -237,18 +245,21 @@ static void probe_irqs(struct probe *p, const struct vfio_device *dev)
 								       : "");
 }
 
-static void probe_bound(struct probe *p, struct vfio_device *dev, int iommufd)
+static void probe_bound(struct probe *p, struct vfio_device *dev, struct vfio_space *space)
 {
-	uint32_t ioas = 0;
-
-	if (ioas_alloc(iommufd, &ioas) || vfio_device_attach(dev, ioas)) {
+	if (vfio_space_attach(space, dev)) {
 		add_error(p, "attach", dev->name);
 	} else {
 		probe_add(p, "attach", PROBE_OK, "DMA through an address space of its own");
-		probe_iovas(p, iommufd, ioas);
+		probe_iovas(p, space);
 	}
-	probe_page_table(p, iommufd, dev, ioas, "nesting", IOMMU_HWPT_ALLOC_NEST_PARENT);
-	probe_page_table(p, iommufd, dev, ioas, "dirty_tracking", IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
+	/* Groups keep the device's number in the iommufd to themselves. */
+	if (space->way == VFIO_WAY_CDEV) {
+		probe_page_table(p, space->fd, dev, space->ioas, "nesting",
+				 IOMMU_HWPT_ALLOC_NEST_PARENT);
+		probe_page_table(p, space->fd, dev, space->ioas, "dirty_tracking",
+				 IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
+	}
 	probe_feature(p, dev->fd, "dma_buf", VFIO_DEVICE_FEATURE_DMA_BUF, VFIO_DEVICE_FEATURE_GET);
 	probe_feature(p, dev->fd, "low_power", VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
 		      VFIO_DEVICE_FEATURE_SET);
@@ -258,39 +269,50 @@ static void probe_bound(struct probe *p, struct vfio_device *dev, int iommufd)
 		      VFIO_DEVICE_FEATURE_GET);
 	probe_bars(p, dev);
 	probe_irqs(p, dev);
-	if (dev->attached && vfio_device_detach(dev))
+	if (vfio_space_detach(space, dev))
 		error_clear();
+}
+
+static void probe_taken(struct probe *p, struct vfio_device *dev, struct vfio_space *space)
+{
+	struct vfio_device_info info;
+	int r;
+
+	if (space->way == VFIO_WAY_CDEV)
+		probe_token(p, dev->fd, space->fd);
+	else
+		probe_add(p, "bind_token", PROBE_OK, "in the name that a group is asked for");
+	if (vfio_space_bind(space, dev)) {
+		add_error(p, "bind", dev->name);
+		return;
+	}
+	r = vfio_device_info(dev, &info);
+	if (r)
+		error_clear();
+	probe_add(p, "bind", PROBE_OK, "taken, and %sreset",
+		  r || info.flags & VFIO_DEVICE_FLAGS_RESET ? "" : "not ");
+	probe_bound(p, dev, space);
 }
 
 void probe_function_calls(struct probe *p, const struct host_function *fn)
 {
 	struct vfio_device dev = { .fd = -1 };
-	_cleanup_fd_ int iommufd = -1, cdev = -1;
-	struct vfio_device_info info;
-	int r;
+	struct vfio_space space;
+	char why[HOSTFN_WHY];
 
 	bdf_format(fn->bdf, dev.name);
-	if (sysfs_cdev_open(fn, &cdev) || iommufd_open(&iommufd)) {
+	vfio_space_init(&space);
+	if (hostway_find(fn, 1, HOSTWAY_ANY, &space.way, why, sizeof(why))) {
+		probe_add(p, "way", PROBE_BAD, "%s", why);
+		return;
+	}
+	probe_add(p, "way", PROBE_OK, "%s", hostway_words(space.way));
+	if (*hostway_lacks(space.way))
+		probe_mend(p, "for a better one %s", hostway_lacks(space.way));
+	if (vfio_space_open_device(&space, fn, &dev) || vfio_space_open(&space))
 		add_error(p, "bind", dev.name);
-		return;
-	}
-	dev.fd = cdev;
-	probe_token(p, cdev, iommufd);
-	r = vfio_device_bind(&dev, iommufd);
-	if (r == -EINVAL) {
-		error_clear();
-		probe_add(p, "bind", PROBE_BAD, "in use by another process");
-		probe_mend(p, "end it: fuser /dev/vfio/devices/%s names it", fn->cdev);
-		return;
-	}
-	if (r) {
-		add_error(p, "bind", dev.name);
-		return;
-	}
-	r = vfio_device_info(&dev, &info);
-	if (r)
-		error_clear();
-	probe_add(p, "bind", PROBE_OK, "taken, and %sreset",
-		  r || info.flags & VFIO_DEVICE_FLAGS_RESET ? "" : "not ");
-	probe_bound(p, &dev, iommufd);
+	else
+		probe_taken(p, &dev, &space);
+	fd_close(&dev.fd);
+	vfio_space_close(&space);
 }

@@ -7,6 +7,7 @@
 #include <hostfn/probe.h>
 
 #include <hostfn/hostfn.h>
+#include <hostfn/hostway.h>
 
 #include <base/error.h>
 #include <errno.h>
@@ -126,6 +127,44 @@ static void probe_safety(struct probe *p)
 	}
 }
 
+#define CONTAINER "/dev/vfio/vfio"
+
+/* Each of the ways' parts is needed only where there is no better one. */
+static void probe_way(struct probe *p, bool driver, bool cdev, bool group)
+{
+	bool iommufd = hostway_offered(VFIO_WAY_CDEV), container = hostway_offered(VFIO_WAY_GROUP);
+	bool has_way = (cdev && iommufd) || (group && (iommufd || container));
+	enum probe_status missing = has_way ? PROBE_NO : driver ? PROBE_BAD : PROBE_UNKNOWN;
+	enum vfio_way way = cdev && iommufd    ? VFIO_WAY_CDEV
+			    : group && iommufd ? VFIO_WAY_GROUP_IOMMUFD
+					       : VFIO_WAY_GROUP;
+
+	probe_add(p, "cdev", cdev ? PROBE_OK : missing, "%s",
+		  cdev     ? "/dev/vfio/devices"
+		  : driver ? "VFIO has no character devices"
+			   : "VFIO is not loaded");
+	if (!cdev)
+		probe_mend(p, driver ? "a kernel with CONFIG_VFIO_DEVICE_CDEV"
+				     : "modprobe vfio-pci, and ask again");
+	probe_add(p, "group", group ? PROBE_OK : PROBE_NO, "%s",
+		  group ? "/dev/vfio/GROUP" : "VFIO has no groups");
+	if (!group)
+		probe_mend(p, "a kernel with CONFIG_VFIO_GROUP, where there are no cdevs");
+	probe_add(p, "container", container ? PROBE_OK : PROBE_NO, "%s",
+		  container ? CONTAINER : "VFIO has no containers");
+	if (!container)
+		probe_mend(p, "a kernel with CONFIG_VFIO_CONTAINER, where there is no iommufd");
+	if (!has_way) {
+		probe_add(p, "way", missing, "there is none to a device");
+		probe_mend(p, "a kernel with CONFIG_IOMMUFD and CONFIG_VFIO_DEVICE_CDEV, or with "
+			      "CONFIG_VFIO_GROUP and CONFIG_VFIO_CONTAINER");
+		return;
+	}
+	probe_add(p, "way", PROBE_OK, "%s", hostway_words(way));
+	if (*hostway_lacks(way))
+		probe_mend(p, "for a better one %s", hostway_lacks(way));
+}
+
 static void probe_vfio(struct probe *p)
 {
 	char text[8192] = "";
@@ -141,17 +180,7 @@ static void probe_vfio(struct probe *p)
 		probe_add(p, "cdev", PROBE_UNKNOWN, "/proc/devices cannot be read");
 		return;
 	}
-	if (strstr(text, " vfio-dev\n")) {
-		probe_add(p, "cdev", PROBE_OK, "/dev/vfio/devices");
-	} else {
-		probe_add(p, "cdev", driver ? PROBE_BAD : PROBE_UNKNOWN,
-			  driver ? "VFIO has no character devices" : "VFIO is not loaded");
-		probe_mend(p, driver ? "a kernel with CONFIG_VFIO_DEVICE_CDEV"
-				     : "modprobe vfio-pci, and ask again");
-	}
-	probe_add(p, "group", strstr(text, " vfio\n") ? PROBE_OK : PROBE_NO, "%s",
-		  strstr(text, " vfio\n") ? "/dev/vfio/GROUP is there; thru does not use it"
-					  : "none; thru does not use it");
+	probe_way(p, driver, strstr(text, " vfio-dev\n"), strstr(text, " vfio\n"));
 }
 
 static bool may_lock_any(void)

@@ -69,16 +69,25 @@ static int probe_one(struct probe *p, struct bdf bdf)
 	return 0;
 }
 
+static const char *value_of(const struct probe *p, const char *key)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (!strcmp(p->rows[i].key, key))
+			return p->rows[i].value;
+	return "";
+}
+
 static int probe_all(const struct bdf *bdfs, unsigned n, bool json, struct probe *p)
 {
 	unsigned bad;
-	char name[BDF_TEXT];
+	char name[BDF_TEXT], way[32];
 	int r = 0;
 
 	p->n = 0;
 	probe_kernel(p);
 	probe_files(p);
 	bad = count_bad(p);
+	snprintf(way, sizeof(way), "%s", value_of(p, "way"));
 	if (json) {
 		printf("{\n    \"host\": [");
 		print_json_rows(p);
@@ -102,6 +111,8 @@ static int probe_all(const struct bdf *bdfs, unsigned n, bool json, struct probe
 	}
 	if (json)
 		printf("%s}\n}\n", n ? "\n    " : "");
+	else if (!r && !bad)
+		printf("ready by: %s\n", way);
 	if (!r && bad)
 		r = fail(STATUS_HOST, ENODEV,
 			 "probe: %u check%s in the way; see \"bad\" and what "
