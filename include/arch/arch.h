@@ -33,6 +33,7 @@
 #include <core/memory.h>
 #include <devices/pci.h>
 #include <devices/serial.h>
+#include <devices/virtio.h>
 
 #define ARCH_CPUS_MAX 1024 /* what any board here can describe; KVM may allow fewer */
 
@@ -50,6 +51,9 @@ struct board_config {
 	int kernel_fd;           /* open for reading, seekable */
 	int initrd_fd;           /* -1: none */
 	struct serial_config serial;
+	struct virtio_device *const
+		*virtio; /* plugged in after all others; they outlive the board */
+	unsigned n_virtio;
 };
 
 /*

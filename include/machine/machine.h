@@ -8,11 +8,15 @@
 #include <machine/passthrough.h>
 #include <machine/vcpu.h>
 
+#define MACHINE_VIRTIO_MAX 8
+
 struct machine {
 	struct board board;
 	struct vcpu_set vcpus;
 	struct passthrough *passthrough;
 	struct loop *control; /* what the host says of devices is heard there */
+	struct virtio_pci *virtio[MACHINE_VIRTIO_MAX];
+	unsigned n_virtio;
 	struct memory_prefault prefault;
 	unsigned address_bits;      /* width of the guest's physical addresses */
 	bool has_irqchip, has_root; /* how far the assembly came */

@@ -146,10 +146,40 @@ static int create_root(struct machine *m)
 	return r ? r : arch_board_init(b);
 }
 
+/* From the last device number down: passed functions, and who asks for an address, count upwards. */
+static int plug_virtio(struct machine *m)
+{
+	const struct board_config *config = m->board.config;
+	unsigned device = 32;
+	int r = 0;
+
+	if (config->n_virtio > MACHINE_VIRTIO_MAX)
+		return fail(STATUS_FAILURE, EINVAL, "virtio: %u devices; at most %u",
+			    config->n_virtio, MACHINE_VIRTIO_MAX);
+	while (!r && m->n_virtio < config->n_virtio) {
+		struct virtio_pci_config plug = {
+			.dev = config->virtio[m->n_virtio],
+			.root = &m->board.pci,
+			.memory = &m->board.memory,
+			.irq = &m->board.irq,
+		};
+
+		do
+			plug.devfn = PCI_DEVFN(--device, 0);
+		while (device && m->board.pci.functions[plug.devfn]);
+		r = virtio_pci_create(&plug, &m->virtio[m->n_virtio]);
+		if (!r)
+			m->n_virtio++;
+	}
+	return r;
+}
+
 static int add_functions(struct machine *m)
 {
 	int r = passthrough_add(m->passthrough, &m->board);
 
+	if (!r)
+		r = plug_virtio(m);
 	return r ? r : pci_root_assign(&m->board.pci);
 }
 
@@ -219,7 +249,11 @@ void machine_deinit(struct machine *m)
 
 	explain_phase("the guest has ended: everything backwards");
 	vcpu_set_deinit(&m->vcpus);
+	for (unsigned i = 0; i < m->n_virtio; i++)
+		virtio_pci_drain(m->virtio[i]);
 	lock_take(b->loop->lock);
+	while (m->n_virtio)
+		virtio_pci_destroy(m->virtio[--m->n_virtio]);
 	passthrough_release(m->passthrough, &b->memory);
 	arch_board_deinit(b);
 	if (m->has_root)
