@@ -4,8 +4,9 @@
  * leads to two descriptors, to functions, or to one of each. Memory is bounded: what the host does not
  * take waits in the guest, whose writer waits; what the guest does not take stays where it is.
  *
- * The work is done by a thread of the console's own, without the device lock; the functions that an owner
- * gives are called there and may not call the console, but for virtio_console_wake().
+ * The work is done by a thread of the console's own, without the device lock. The functions that an owner
+ * gives are called there, and where the guest resets the device or has ended: they do not wait, take no lock
+ * that is held when machines are made or vcpus run, and call nothing here but virtio_console_wake().
  */
 #pragma once
 
