@@ -17,8 +17,7 @@ static unsigned feed(struct panic_line *p, const char *text)
 static void ends(void)
 {
 	static const char *const over[] = {
-		"[    1.5] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n[    1.6] Call Trace:\r\n"
-		"[    1.7] ---[ end Kernel panic - not syncing: VFS ]---\r\n",
+		"[    1.5] Kernel panic - not syncing: VFS\r\n[    1.7] ---[ end Kernel panic - not syncing\r\n",
 		"Kernel panic - not syncing: x\nRebooting in 5 seconds..\n",
 		"[    1.5][    T1] Kernel panic - not syncing: x\n[    1.6][    T1] Rebooting in 5 seconds..\n",
 		"<0>[    1.5] Kernel panic - not syncing: x\n<0>---[ end Kernel panic - not syncing: x ]---\n",
