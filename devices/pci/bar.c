@@ -8,13 +8,10 @@
  * again whenever any BAR of any function changes: a guest that moves two BARs across each other gets
  * there.
  *
- * Decode going off. Guests turn it off and on around sizing (PCI 3.0 §6.2.5.1 tells them to), and
- * taking a passed BAR out of KVM and back costs two calls per slot, more for large ones. So for
- * functions with `lazy_unmap` a BAR whose decode goes off stays mapped until its address changes,
- * another BAR wants the place, or somebody touches it. The last is safe because such a function
- * passes the command register to its device: the kernel then takes the pages out of every mapping
- * (vfio_pci_zap_bars()), the access faults in KVM, KVM_RUN answers EFAULT, and the vcpu calls
- * pci_root_settle() and tries again. It then finds no memory and reads all-ones.
+ * A BAR whose decode goes off goes at once. Guests turn it off and on around sizing (PCI 3.0 §6.2.5.1
+ * tells them to), which costs two calls for each slot; but Linux finds it off when it sizes, since nobody
+ * has turned it on before, so that a boot sees a handful of them. To leave a BAR mapped meanwhile would
+ * take a device that is sure not to answer, and VFs, which ignore memory enable, are not.
  *
  * Runs under the device lock.
  */
@@ -103,21 +100,18 @@ static void unmap(struct pci_function *fn, unsigned index)
 		fn->ops->bar_unmap(fn, index);
 }
 
-/* Is the span free of other BARs? Those that no longer decode make room. */
-static bool make_room(struct pci_root *root, bool io, struct range span)
+/* Is the span free of other BARs? */
+static bool has_room(const struct pci_root *root, bool io, struct range span)
 {
 	for (unsigned devfn = 0; devfn < ARRAY_SIZE(root->functions); devfn++) {
-		struct pci_function *fn = root->functions[devfn];
+		const struct pci_function *fn = root->functions[devfn];
 
 		for (unsigned i = 0; fn && i <= PCI_BAR_ROM; i++) {
-			struct pci_bar *bar = &fn->bars[i];
+			const struct pci_bar *bar = &fn->bars[i];
 
-			if (!bar->mapped || (bar->kind == PCI_BAR_IO) != io ||
-			    !range_overlaps((struct range){ bar->address, bar->size }, span))
-				continue;
-			if (enabled(fn, i))
+			if (bar->mapped && (bar->kind == PCI_BAR_IO) == io &&
+			    range_overlaps((struct range){ bar->address, bar->size }, span))
 				return false;
-			unmap(fn, i);
 		}
 	}
 	return true;
@@ -149,7 +143,7 @@ static void map(struct pci_function *fn, unsigned index)
 		misplaced(fn, index, address, "is outside the bridge's windows", "");
 		return;
 	}
-	if (!make_room(fn->root, io, (struct range){ address, bar->size })) {
+	if (!has_room(fn->root, io, (struct range){ address, bar->size })) {
 		misplaced(fn, index, address, "overlaps another BAR", "");
 		return;
 	}
@@ -189,30 +183,8 @@ void pci_function_refresh(struct pci_function *fn)
 {
 	if (!fn->root)
 		return;
-	fn->root->decode_changes++;
-	for (unsigned i = 0; i <= PCI_BAR_ROM; i++) {
-		const struct pci_bar *bar = &fn->bars[i];
-
-		if (enabled(fn, i) ? bar->address != bar_register(fn, i) : !fn->lazy_unmap)
+	for (unsigned i = 0; i <= PCI_BAR_ROM; i++)
+		if (!enabled(fn, i) || fn->bars[i].address != bar_register(fn, i))
 			unmap(fn, i);
-	}
 	bar_map_waiting(fn->root);
-}
-
-bool pci_root_settle(struct pci_root *root, uint64_t *seen)
-{
-	bool retry = root->decode_changes != *seen;
-
-	for (unsigned devfn = 0; devfn < ARRAY_SIZE(root->functions); devfn++) {
-		struct pci_function *fn = root->functions[devfn];
-
-		for (unsigned i = 0; fn && i <= PCI_BAR_ROM; i++) {
-			if (!fn->bars[i].mapped || enabled(fn, i))
-				continue;
-			unmap(fn, i);
-			retry = true;
-		}
-	}
-	*seen = root->decode_changes;
-	return retry;
 }

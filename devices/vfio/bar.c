@@ -10,17 +10,18 @@
  * a move takes slots away and puts them elsewhere. A mapping has the guest address's offset into
  * min(BAR, 1 GiB), so that the kernel can use large entries at both ends.
  *
- * While decode is off, or the device sleeps, trapped spans read all-ones, and nothing reaches the
- * mapped ones (pci.h, lazy_unmap). This process itself never touches a mapping: there is no SIGBUS.
+ * While decode is off, or the device sleeps, nothing of a BAR is in the guest (pci.h). This process
+ * itself never touches a mapping: there is no SIGBUS.
  *
- * Main thread, or under the device lock.
+ * Main thread, or under the device lock; trapped accesses: a vcpu that is alone with the function.
  */
-#include "function.h"
+#include "bar.h"
 
 #include <base/bytes.h>
 #include <base/error.h>
 #include <base/log.h>
 #include <errno.h>
+#include <host/iomem.h>
 #include <inttypes.h>
 #include <linux/pci_regs.h>
 #include <stdio.h>
@@ -30,195 +31,186 @@
 
 #define MMAPS_MAX 64
 
-/* Access to the device. */
+/* Trapped accesses. */
 
-void vfio_bar_device_access(struct vfio_function *fn, unsigned index, uint64_t offset, void *data,
-			    unsigned len, bool is_write)
+/* Said once for each BAR: vfio-pci lists it, and then refuses it (vfio_pci_core_map_bars()). */
+static void busy(struct vfio_bars *bars, unsigned index)
 {
-	const struct vfio_bar *bar = &fn->bars[index];
-	uint8_t *p = data;
-	int r = 0;
+	struct vfio_bar *bar = &bars->bar[index];
+	char who[64];
 
-	while (len) {
-		unsigned n = 8;
-
-		while (n > len || !is_aligned(offset, n))
-			n /= 2;
-		if (!r && !fn->lost)
-			r = is_write ? vfio_region_write(fn->dev, bar->at + offset, p, n)
-				     : vfio_region_read(fn->dev, bar->at + offset, p, n);
-		if ((r || fn->lost) && !is_write)
-			memset(p, 0xff, n);
-		offset += n;
-		p += n;
-		len -= n;
-	}
-	/* Refused although decode is on: a device that is gone, as its configuration space shows. */
-	if (r && !fn->lost)
-		vfio_config_device_read(fn, PCI_COMMAND, 4);
-}
-
-/* Is `offset` in the MSI-X structure at `at` of `bar`? If not, shorten *n so as not to reach it. */
-static bool in_structure(const struct vfio_function *fn, unsigned index, unsigned bar,
-			 struct range at, uint64_t offset, unsigned *n)
-{
-	if (!fn->msix.cap || index != bar)
-		return false;
-	if (offset < at.base) {
-		*n = (unsigned)MIN((uint64_t)*n, at.base - offset);
-		return false;
-	}
-	if (offset - at.base >= at.size)
-		return false;
-	*n = (unsigned)MIN((uint64_t)*n, at.base + at.size - offset);
-	return true;
-}
-
-static bool decodes(const struct vfio_function *fn, unsigned index)
-{
-	uint16_t bit = fn->bars[index].io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
-
-	return !fn->lost && !fn->pci.asleep && load_le16(fn->pci.config + PCI_COMMAND) & bit;
-}
-
-/* A trapped access: each part of it to the MSI-X table, to the PBA, or to the device. */
-static void span_answer(const struct vfio_span *span, uint64_t offset, void *data, unsigned len,
-			bool is_write)
-{
-	struct vfio_function *fn = span->fn;
-	const struct vfio_msix *msix = &fn->msix;
-	uint8_t *p = data;
-
-	if (!decodes(fn, span->bar)) {
-		if (!is_write)
-			memset(data, 0xff, len);
+	if (bar->busy_told)
 		return;
+	bar->busy_told = true;
+	iomem_holder(bars->io->dev->name, index, who, sizeof(who));
+	log_warn(
+		"%s: BAR %u reads all-ones: the host uses it (%s in /proc/iomem); free it there and "
+		"bind the device anew",
+		bars->io->dev->name, index, who);
+}
+
+static void device_access(struct vfio_bars *bars, unsigned index, uint64_t offset, void *data,
+			  unsigned len, bool is_write)
+{
+	int r = vfio_io_bar(bars->io, bars->bar[index].at + offset, data, len, is_write);
+
+	if (r == -EBUSY)
+		busy(bars, index);
+}
+
+/* The window of `bar` that holds `offset`, or NULL and *n shortened so as not to reach one. */
+static const struct vfio_window *window_at(const struct vfio_bars *bars, unsigned bar,
+					   uint64_t offset, unsigned *n)
+{
+	for (unsigned i = 0; i < bars->n_windows; i++) {
+		const struct vfio_window *window = &bars->windows[i];
+		struct range at = window->at;
+
+		if (window->bar != bar)
+			continue;
+		if (range_holds(at, offset, 1)) {
+			*n = (unsigned)MIN((uint64_t)*n, at.base + at.size - offset);
+			return window;
+		}
+		if (offset < at.base)
+			*n = (unsigned)MIN((uint64_t)*n, at.base - offset);
 	}
+	return NULL;
+}
+
+void vfio_bars_access(struct vfio_span *span, uint64_t offset, void *data, unsigned len,
+		      bool is_write)
+{
+	struct vfio_bars *bars = span->bars;
+	uint8_t *p = data;
+
 	for (offset += span->offset; len;) {
 		unsigned n = len;
+		const struct vfio_window *window = window_at(bars, span->bar, offset, &n);
 
-		if (in_structure(fn, span->bar, msix->table_bar, msix->table_at, offset, &n))
-			vfio_msix_table_access(fn, offset - msix->table_at.base, p, n, is_write);
-		else if (!in_structure(fn, span->bar, msix->pba_bar, msix->pba_at, offset, &n))
-			vfio_bar_device_access(fn, span->bar, offset, p, n, is_write);
-		else if (!is_write) /* the PBA is read-only (PCIe 6.0 §7.7.2.7) */
-			vfio_msix_pba_read(fn, offset - msix->pba_at.base, p, n);
+		if (window)
+			window->handler(window->ctx, offset - window->at.base, p, n, is_write);
+		else
+			device_access(bars, span->bar, offset, p, n, is_write);
 		offset += n;
 		p += n;
 		len -= n;
 	}
-}
-
-static void span_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
-{
-	const struct vfio_span *span = ctx;
-
-	span_answer(span, offset, data, len, is_write);
-	vfio_function_accessed(span->fn, VFIO_PCI_BAR0_REGION_INDEX + span->bar,
-			       span->offset + offset, load_le(data, len), len, is_write);
 }
 
 /* Coming and going. */
 
+static struct bus *bus_of(const struct vfio_span *span)
+{
+	const struct vfio_bars *bars = span->bars;
+
+	return bars->bar[span->bar].io && bars->pio ? bars->pio : bars->mmio;
+}
+
 static void span_remove(struct vfio_span *span)
 {
-	struct vfio_function *fn = span->fn;
-	const struct pci_root_config *config = &fn->root->config;
-
-	vfio_p2p_remove(span);
-	if (span->in_slot)
-		memory_slot_remove(fn->memory, span->slot);
+	if (span->in_slot) {
+		vfio_p2p_remove(span->bars->p2p, span->address);
+		memory_slot_remove(span->bars->memory, span->slot);
+	}
 	if (span->on_bus)
-		bus_remove(fn->bars[span->bar].io && config->pio ? config->pio : config->mmio,
-			   &span->region);
+		bus_remove(bus_of(span), &span->region);
 	span->in_slot = span->on_bus = false;
 }
 
 static int span_add(struct vfio_span *span, uint64_t address)
 {
 	static struct ratelimit rl;
-	struct vfio_function *fn = span->fn;
-	const struct pci_root_config *config = &fn->root->config;
-	const struct vfio_bar *bar = &fn->bars[span->bar];
+	struct vfio_bars *bars = span->bars;
 	int r;
 
+	span->address = address + span->offset;
 	if (span->hva) {
-		r = memory_slot_add(fn->memory, address + span->offset, span->size, span->hva, 0,
+		r = memory_slot_add(bars->memory, span->address, span->size, span->hva, 0,
 				    &span->slot);
 		span->in_slot = !r;
-		span->address = address + span->offset;
-		vfio_p2p_add(span);
+		if (!r)
+			vfio_p2p_add(bars->p2p, span->bar,
+				     (struct range){ span->offset, span->size }, span->hva,
+				     span->address);
 		if (r != -ENOSPC)
 			return r;
 		/* Slower, but right. */
-		log_guest(&rl, "%s: no KVM memory slot left; BAR %u is trapped", fn->dev->name,
-			  span->bar);
+		log_guest(&rl, "%s: no KVM memory slot left; BAR %u is trapped",
+			  bars->io->dev->name, span->bar);
 		error_clear();
 	}
 	span->region = (struct bus_region){
-		.base = address + span->offset,
+		.base = span->address,
 		.size = span->size,
-		.handler = span_access,
+		.handler = bars->handler,
 		.ctx = span,
-		.name = bar->name,
+		.name = bars->bar[span->bar].name,
 	};
-	r = bus_add(bar->io && config->pio ? config->pio : config->mmio, &span->region);
+	r = bus_add(bus_of(span), &span->region);
 	span->on_bus = !r;
 	return r;
 }
 
-int vfio_bar_map(struct pci_function *pci, unsigned index, uint64_t address)
+int vfio_bars_map(struct vfio_bars *bars, unsigned index, uint64_t address)
 {
-	struct vfio_function *fn = vfio_function_of(pci);
-	struct vfio_bar *bar;
+	struct vfio_bar *bar = &bars->bar[index];
 	int r = 0;
 
-	if (index == PCI_BAR_ROM)
-		return vfio_rom_map(fn, address);
-	bar = &fn->bars[index];
 	for (unsigned i = 0; i < bar->n_spans && !r; i++)
 		r = span_add(&bar->spans[i], address);
 	if (r)
-		vfio_bar_unmap(pci, index);
+		vfio_bars_unmap(bars, index);
 	return r;
 }
 
-void vfio_bar_unmap(struct pci_function *pci, unsigned index)
+void vfio_bars_unmap(struct vfio_bars *bars, unsigned index)
 {
-	struct vfio_function *fn = vfio_function_of(pci);
-
-	if (index == PCI_BAR_ROM) {
-		vfio_rom_unmap(fn);
-		return;
-	}
-	for (unsigned i = 0; i < fn->bars[index].n_spans; i++)
-		span_remove(&fn->bars[index].spans[i]);
+	for (unsigned i = 0; i < bars->bar[index].n_spans; i++)
+		span_remove(&bars->bar[index].spans[i]);
 }
 
 /* Tiling. */
 
 struct tiling {
-	struct vfio_function *fn;
+	struct vfio_bars *bars;
 	unsigned bar;
 	uint64_t page;
-	struct range holes[2]; /* pages of table and PBA */
+	struct range holes[2]; /* pages of windows */
 	uint64_t done;         /* tiled up to here */
 };
 
+/* vfio-pci offers a BAR that somebody of the host has, and refuses it then. */
+static int claimed(struct vfio_bars *bars, unsigned index)
+{
+	char who[64];
+
+	iomem_holder(bars->io->dev->name, index, who, sizeof(who));
+	error_clear();
+	return fail(
+		STATUS_HOST, EBUSY,
+		"%s: BAR %u is in use by the host (%s in /proc/iomem); free it there (a boot "
+		"framebuffer: initcall_blacklist=sysfb_init on the host's command line), and bind "
+		"the device anew",
+		bars->io->dev->name, index, who);
+}
+
 static int span_push(struct tiling *t, uint64_t size, bool mapped)
 {
-	struct vfio_bar *bar = &t->fn->bars[t->bar];
+	struct vfio_bar *bar = &t->bars->bar[t->bar];
 	struct vfio_span *span = &bar->spans[bar->n_spans];
 	uint64_t align = MIN(bar->size, GIB(1));
 	int r = 0;
 
 	if (!size)
 		return 0;
-	*span = (struct vfio_span){ .fn = t->fn, .bar = t->bar, .offset = t->done, .size = size };
+	*span = (struct vfio_span){
+		.bars = t->bars, .bar = t->bar, .offset = t->done, .size = size
+	};
 	if (mapped)
-		r = vfio_region_mmap(t->fn->dev, bar->at + t->done, size, align, &span->hva);
+		r = vfio_region_mmap(t->bars->io->dev, bar->at + t->done, size, align, &span->hva);
 	if (r)
-		return r;
+		return r == -EBUSY ? claimed(t->bars, t->bar) : r;
 	bar->n_spans++;
 	t->done += size;
 	return 0;
@@ -273,39 +265,44 @@ static struct range pages_of(struct range at, uint64_t page)
 	return (struct range){ base, align_up(at.base + at.size, page) - base };
 }
 
-static int bar_tile(struct vfio_function *fn, unsigned index, struct range *mmaps, unsigned n)
+static int bar_tile(struct vfio_bars *bars, unsigned index)
 {
-	struct vfio_bar *bar = &fn->bars[index];
-	struct tiling t = { .fn = fn, .bar = index, .page = (uint64_t)sysconf(_SC_PAGESIZE) };
-	int r = 0;
+	struct tiling t = { .bars = bars, .bar = index, .page = (uint64_t)sysconf(_SC_PAGESIZE) };
+	struct vfio_bar *bar = &bars->bar[index];
+	struct range whole = { 0, bar->size }, mmaps[MMAPS_MAX];
+	unsigned n = bar->io ? 0 : MMAPS_MAX;
+	struct vfio_region_info info;
+	int r = vfio_region_info(bars->io->dev, VFIO_PCI_BAR0_REGION_INDEX + index, &info, mmaps,
+				 &n);
 
+	if (r)
+		return r;
 	/* Each mapped piece may have a trapped one before it; two holes make two pieces more. */
 	bar->spans = calloc(2 * (n + 2) + 1, sizeof(*bar->spans));
 	if (!bar->spans)
-		return fail(STATUS_FAILURE, ENOMEM, "%s: out of memory", fn->dev->name);
-	if (fn->msix.cap && fn->msix.table_bar == index)
-		t.holes[0] = pages_of(fn->msix.table_at, t.page);
-	if (fn->msix.cap && fn->msix.pba_bar == index)
-		t.holes[1] = pages_of(fn->msix.pba_at, t.page);
+		return fail(STATUS_FAILURE, ENOMEM, "%s: out of memory", bars->io->dev->name);
+	for (unsigned i = 0; i < bars->n_windows; i++)
+		if (bars->windows[i].bar == index)
+			t.holes[i] = pages_of(bars->windows[i].at, t.page);
 	qsort(mmaps, n, sizeof(*mmaps), by_base);
-	for (unsigned i = 0; i < n && !r; i++) {
-		struct range whole = { 0, bar->size };
-
+	for (unsigned i = 0; i < n && !r; i++)
 		if (range_holds(whole, mmaps[i].base, mmaps[i].size))
 			r = tile_mapped(&t, align_up(mmaps[i].base, t.page),
 					align_down(mmaps[i].base + mmaps[i].size, t.page));
-	}
-	if (!r)
-		r = span_push(&t, bar->size - t.done, false);
+	return r ? r : span_push(&t, bar->size - t.done, false);
+}
+
+int vfio_bars_tile(struct vfio_bars *bars)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < PCI_BARS && !r; i++)
+		if (bars->bar[i].size)
+			r = bar_tile(bars, i);
 	return r;
 }
 
 /* Set-up. */
-
-struct region {
-	struct range mmaps[MMAPS_MAX];
-	unsigned n;
-};
 
 /* What kind of BAR the device says it is; VFIO keeps the flags true (vfio_generate_bar_flags()). */
 static enum pci_bar_kind bar_kind(uint32_t flags, unsigned index, uint64_t size)
@@ -320,68 +317,63 @@ static enum pci_bar_kind bar_kind(uint32_t flags, unsigned index, uint64_t size)
 	return size <= GIB(2) ? PCI_BAR_MEM32 : PCI_BAR_NONE;
 }
 
-static int bar_init(struct vfio_function *fn, unsigned index, struct region *region,
-		    enum pci_bar_kind *ret_kind)
+static int bar_find(struct vfio_bars *bars, unsigned index, enum pci_bar_kind *ret_kind)
 {
-	struct vfio_bar *bar = &fn->bars[index];
-	uint32_t flags = vfio_config_device_read(fn, PCI_BASE_ADDRESS_0 + 4 * index, 4);
+	uint32_t flags = vfio_io_config_read(bars->io, PCI_BASE_ADDRESS_0 + 4 * index, 4);
+	struct vfio_bar *bar = &bars->bar[index];
+	const char *name = bars->io->dev->name;
 	struct vfio_region_info info;
-	int r;
+	unsigned no_mmaps = 0;
+	int r = vfio_region_info(bars->io->dev, VFIO_PCI_BAR0_REGION_INDEX + index, &info, NULL,
+				 &no_mmaps);
 
-	region->n = MMAPS_MAX;
 	*ret_kind = PCI_BAR_NONE;
-	r = vfio_region_info(fn->dev, VFIO_PCI_BAR0_REGION_INDEX + index, &info, region->mmaps,
-			     &region->n);
 	if (r || !info.size)
 		return r;
 	*ret_kind = is_power_of_two(info.size) ? bar_kind(flags, index, info.size) : PCI_BAR_NONE;
 	if (*ret_kind == PCI_BAR_NONE) {
-		log_warn("%s: BAR %u of %" PRIu64 " bytes is left out: no such BAR can exist",
-			 fn->dev->name, index, (uint64_t)info.size);
+		log_warn("%s: BAR %u of %" PRIu64 " bytes is left out: no such BAR can exist", name,
+			 index, (uint64_t)info.size);
 		return 0;
 	}
 	bar->at = info.offset;
 	bar->size = info.size;
 	bar->io = *ret_kind == PCI_BAR_IO;
-	if (bar->io)
-		region->n = 0;
-	snprintf(bar->name, sizeof(bar->name), "%s BAR %u", fn->dev->name, index);
-	pci_function_bar(&fn->pci, index, *ret_kind,
+	snprintf(bar->name, sizeof(bar->name), "%s BAR %u", name, index);
+	pci_function_bar(bars->pci, index, *ret_kind,
 			 !bar->io && flags & PCI_BASE_ADDRESS_MEM_PREFETCH, bar->size);
 	return 0;
 }
 
-int vfio_bars_init(struct vfio_function *fn)
+int vfio_bars_find(struct vfio_bars *bars)
 {
-	struct region *regions = calloc(PCI_BARS, sizeof(*regions));
 	int r = 0;
 
-	if (!regions)
-		return fail(STATUS_FAILURE, ENOMEM, "%s: out of memory", fn->dev->name);
 	for (unsigned i = 0; i < PCI_BARS && !r; i++) {
 		enum pci_bar_kind kind;
 
-		r = bar_init(fn, i, &regions[i], &kind);
+		r = bar_find(bars, i, &kind);
 		if (kind == PCI_BAR_MEM64)
 			i++; /* the other half is no BAR of its own */
 	}
-	if (!r && fn->msix.cap && !vfio_msix_placed(fn)) {
-		log_warn("%s: MSI-X is hidden: its table is outside the device's BARs",
-			 fn->dev->name);
-		vfio_config_hide(fn, fn->msix.cap);
-		vfio_msix_deinit(fn);
-	}
-	for (unsigned i = 0; i < PCI_BARS && !r; i++)
-		if (fn->bars[i].size)
-			r = bar_tile(fn, i, regions[i].mmaps, regions[i].n);
-	free(regions);
 	return r;
 }
 
-void vfio_bars_deinit(struct vfio_function *fn)
+bool vfio_bars_hold(const struct vfio_bars *bars, unsigned bar, struct range at)
+{
+	return bar < PCI_BARS && !bars->bar[bar].io &&
+	       range_holds((struct range){ 0, bars->bar[bar].size }, at.base, at.size);
+}
+
+void vfio_bars_window(struct vfio_bars *bars, const struct vfio_window *window)
+{
+	bars->windows[bars->n_windows++] = *window;
+}
+
+void vfio_bars_deinit(struct vfio_bars *bars)
 {
 	for (unsigned i = 0; i < PCI_BARS; i++) {
-		struct vfio_bar *bar = &fn->bars[i];
+		struct vfio_bar *bar = &bars->bar[i];
 
 		for (unsigned k = 0; k < bar->n_spans; k++)
 			if (bar->spans[k].hva)

@@ -42,7 +42,7 @@ struct field {
 static const struct field header_fields[] = {
 	/* PCIe 6.0 §7.5.1.1: identification is the device's. */
 	{ PCI_VENDOR_ID, 4, .read_only = ALL },
-	/* The guest's own view, which config_command() hands on: BAR decode must come first. */
+	/* The guest's own view, which function.c hands on, in step with what decodes. */
 	{ PCI_COMMAND, 2, .zero = ALL,
 	  .writable = PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
 		      PCI_COMMAND_PARITY | PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE },
@@ -131,42 +131,59 @@ static const struct field express_v2_fields[] = {
 
 enum rule { HIDE, PASS, READ_ONLY, PM, MSI, MSIX, EXPRESS, AF };
 
-/*
- * Capabilities (§7.5.3). What is not here is hidden: VFIO hides what it does not know, too. On
- * purpose: HyperTransport (not its bus), Enhanced Allocation (fixed addresses are the host's), FPB,
- * slot and hot-plug (bridges), debug port.
- */
-static const struct {
-	uint8_t id;
+struct kind {
+	uint16_t id;
 	enum rule rule;
-} capabilities[] = {
-	{ PCI_CAP_ID_PM, PM },
-	{ PCI_CAP_ID_AGP, READ_ONLY }, /* rates are set with a bridge that is not here */
-	{ PCI_CAP_ID_VPD, PASS },      /* VFIO performs the access */
-	{ PCI_CAP_ID_MSI, MSI },
-	{ PCI_CAP_ID_PCIX, PASS }, /* relaxed ordering, read sizes */
-	{ PCI_CAP_ID_VNDR, PASS }, /* virtio's registers, among others */
-	{ PCI_CAP_ID_EXP, EXPRESS },
-	{ PCI_CAP_ID_MSIX, MSIX },
-	{ PCI_CAP_ID_SATA, PASS }, /* index and data of AHCI */
-	{ PCI_CAP_ID_AF, AF },     /* function reset of conventional functions */
+	/*
+	 * Of one that is hidden: its bytes; 0: up to the next one. What is behind them belongs to no
+	 * capability and is passed (an EHCI has registers behind its debug port's four bytes).
+	 */
+	uint8_t len;
+};
+
+/*
+ * Capabilities (§7.5.3). What is not here is hidden: VFIO hides what it does not know, too. Of one that
+ * nobody knows, the first dword: VFIO passes the rest. Hidden on purpose: HyperTransport (not its bus),
+ * Enhanced Allocation (fixed addresses are the host's), FPB, slot and hot-plug (bridges), debug port.
+ */
+static const struct kind capabilities[] = {
+	{ PCI_CAP_ID_PM, PM, 0 },
+	{ PCI_CAP_ID_AGP, READ_ONLY, 0 }, /* rates are set with a bridge that is not here */
+	{ PCI_CAP_ID_VPD, PASS, 0 },      /* VFIO performs the access */
+	{ PCI_CAP_ID_MSI, MSI, 0 },
+	{ PCI_CAP_ID_PCIX, PASS, 0 }, /* relaxed ordering, read sizes */
+	{ PCI_CAP_ID_HT, HIDE, 0 },   /* 4 to 28 bytes, by type */
+	{ PCI_CAP_ID_VNDR, PASS, 0 }, /* virtio's registers, among others */
+	{ PCI_CAP_ID_SHPC, HIDE, 8 },
+	{ PCI_CAP_ID_SSVID, HIDE, 8 },
+	{ PCI_CAP_ID_EXP, EXPRESS, 0 },
+	{ PCI_CAP_ID_MSIX, MSIX, 0 },
+	{ PCI_CAP_ID_SATA, PASS, 0 }, /* index and data of AHCI */
+	{ PCI_CAP_ID_AF, AF, 0 },     /* function reset of conventional functions */
+	{ PCI_CAP_ID_EA, HIDE, 0 },   /* as many entries as it says */
+	{ 0, HIDE, 4 },
 };
 
 /*
  * Extended capabilities (§7.6.3). Hidden on purpose: SR-IOV and ARI (VFs are the host's), Resizable
  * BAR (would move under the kernel's feet), ATS, PRI and PASID (the guest has no IOMMU), ACS
  * (isolation is the host's), VC, MFVC, LTR, L1 PM, PTM, link and lane capabilities (no link), DOE,
- * multicast.
+ * multicast. One that is not here is hidden up to the next: there is no telling how long it is.
  */
-static const struct {
-	uint16_t id;
-	enum rule rule;
-} extended[] = {
-	{ PCI_EXT_CAP_ID_ERR, READ_ONLY }, /* masks decide what the host learns of errors */
-	{ PCI_EXT_CAP_ID_DSN, READ_ONLY },
-	{ PCI_EXT_CAP_ID_PWR, PASS }, /* a selector and what it selects */
-	{ PCI_EXT_CAP_ID_VNDR, PASS },
-	{ PCI_EXT_CAP_ID_DVSEC, PASS },
-	{ PCI_EXT_CAP_ID_DPA, READ_ONLY },
-	{ PCI_EXT_CAP_ID_TPH, READ_ONLY }, /* steering tags name processors of the host */
+static const struct kind extended[] = {
+	{ PCI_EXT_CAP_ID_ERR, READ_ONLY, 0 }, /* masks decide what the host learns of errors */
+	{ PCI_EXT_CAP_ID_DSN, READ_ONLY, 0 },
+	{ PCI_EXT_CAP_ID_PWR, PASS, 0 }, /* a selector and what it selects */
+	{ PCI_EXT_CAP_ID_VNDR, PASS, 0 },
+	{ PCI_EXT_CAP_ID_DVSEC, PASS, 0 },
+	{ PCI_EXT_CAP_ID_DPA, READ_ONLY, 0 },
+	{ PCI_EXT_CAP_ID_TPH, READ_ONLY, 0 }, /* steering tags name processors of the host */
+	{ PCI_EXT_CAP_ID_ARI, HIDE, PCI_EXT_CAP_ARI_SIZEOF },
+	{ PCI_EXT_CAP_ID_ATS, HIDE, PCI_EXT_CAP_ATS_SIZEOF },
+	{ PCI_EXT_CAP_ID_SRIOV, HIDE, PCI_EXT_CAP_SRIOV_SIZEOF },
+	{ PCI_EXT_CAP_ID_MCAST, HIDE, PCI_EXT_CAP_MCAST_ENDPOINT_SIZEOF },
+	{ PCI_EXT_CAP_ID_PRI, HIDE, PCI_EXT_CAP_PRI_SIZEOF },
+	{ PCI_EXT_CAP_ID_LTR, HIDE, PCI_EXT_CAP_LTR_SIZEOF },
+	{ PCI_EXT_CAP_ID_PASID, HIDE, PCI_EXT_CAP_PASID_SIZEOF },
+	{ 0, HIDE, 0 },
 };

@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The life of a passed function: a bound VFIO device becomes a function on the guest's bus, and is
- * left reset. Also: which of its three kinds of interrupt is on, a guest's function level reset, and
- * what happens when the device does not answer any more.
+ * The life of a passed function: a bound VFIO device becomes a function on the guest's bus, and is left
+ * quiet. Here alone all of its parts are known (function.h), and what a guest's write sets off is acted
+ * on in one order, write_config().
  *
- * Resets. A function is made of a clean device and leaves a used one, quiet: whoever owns the
- * devices resets them together (reset.c) when no function exists any more. Whether a reset keeps
- * interrupts and the command register alive depends on method and kernel; so interrupts are off and
- * bus mastering is off before, and set anew after.
+ * A vcpu is alone with the function for the time of its access: the device lock is given back whenever
+ * the device is asked (io.h), others that come meanwhile wait, and read all-ones while it is reset
+ * (PCIe 6.0 §6.6.2). Who has another device to do with never waits for this one.
  *
- * Main thread, or under the device lock.
+ * The command register. The guest has its own, the device has what the guest last wrote: every write of
+ * it is handed on, also one that changes nothing, because VFIO's recovery of a device that reset itself
+ * hangs on it (vfio_basic_config_write()). Decode that goes on goes on in the device before a BAR comes
+ * into the guest, and off when it is out of it; so does a power state in which no BAR answers. The kernel
+ * is not relied on for that: a VF has no memory enable, and D1 and D2 take no mapping away. At the end,
+ * and around a reset, the register is forced to 0: VFIO restores it after a reset, and DMA with it.
+ *
+ * Resets. A function is made of a clean device and leaves a used one: whoever owns the devices resets
+ * them together (reset.c) when no function exists any more.
+ *
+ * Main thread where no vcpu runs, else a vcpu under the device lock.
  */
 #include "function.h"
+#include "reset.h"
 
+#include <base/bytes.h>
+#include <base/clock.h>
 #include <base/error.h>
 #include <base/log.h>
 #include <errno.h>
@@ -20,103 +32,73 @@
 #include <stdlib.h>
 #include <string.h>
 
-void vfio_function_lost(struct vfio_function *fn, const char *why)
+#define DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
+
+static struct vfio_function *function_of(struct pci_function *pci)
 {
-	if (fn->lost)
-		return;
-	fn->lost = fn->dev->gone = true;
-	loop_post_why(fn->loop, VM_EVENT_DEVICE_LOST, STATUS_DEVICE_LOST,
-		      "%s: the device does not answer any more: %s", fn->dev->name, why);
+	return container_of(pci, struct vfio_function, pci);
 }
 
-void vfio_function_trouble(struct vfio_function *fn, const char *what)
+/* Alone with it. Unchecked: there is no lock where there is one thread. */
+
+/* False: answer all-ones, drop a write. It is being reset, or the machine is being stopped. */
+_unchecked_ static bool enter(struct vfio_function *fn)
+{
+	while (fn->busy)
+		if (fn->resetting || !fn->lock || !lock_wait(fn->lock))
+			return false;
+	fn->busy = true;
+	fn->io.lock = fn->lock;
+	return true;
+}
+
+/* The device did not answer, though it should have: end the VM, once. */
+static void notice_loss(struct vfio_function *fn)
+{
+	if (!fn->io.lost || fn->told_lost)
+		return;
+	fn->told_lost = fn->dev->gone = true;
+	loop_post_why(fn->loop, VM_EVENT_DEVICE_LOST, STATUS_DEVICE_LOST,
+		      "%s: the device does not answer any more: %s", fn->dev->name, fn->io.why);
+}
+
+_unchecked_ static void leave(struct vfio_function *fn)
+{
+	notice_loss(fn);
+	fn->io.lock = NULL;
+	fn->busy = false;
+	if (fn->lock)
+		lock_wake(fn->lock);
+}
+
+/* Something that costs the host: a guest that does much of it waits (pace.h). */
+_unchecked_ static void pay(struct vfio_function *fn, uint64_t cost)
+{
+	uint64_t due = vfio_pace_due(&fn->pace);
+
+	while (fn->io.lock && clock_ns() < due)
+		if (!lock_wait_until(fn->lock, due))
+			break;
+	vfio_pace_pay(&fn->pace, cost, clock_ns());
+}
+
+/* Something that the guest asked for could not be done; the recorded reason becomes a line. */
+static void trouble(struct vfio_function *fn, const char *what, int r)
 {
 	static struct ratelimit rl;
 
-	if (fn->lost || fn->ending)
+	if (!r)
 		return;
-	log_guest(&rl, "%s: %s: %s", fn->dev->name, what, error_message());
-	error_clear();
-}
-
-/* Interrupts: at most one kind is on (PCI 3.0 §6.8.2; both enabled is undefined: MSI-X wins). */
-
-static void irqs_off(struct vfio_function *fn)
-{
-	if (fn->watch && fn->watch->irqs && fn->irq_mode != VFIO_IRQ_NONE)
-		fn->watch->irqs(fn->watch, false);
-	vfio_msix_disable(fn);
-	vfio_msi_disable(fn);
-	vfio_intx_disable(fn);
-	fn->irq_mode = VFIO_IRQ_NONE;
-}
-
-static enum vfio_irq_mode irqs_wanted(const struct vfio_function *fn)
-{
-	if (vfio_msix_wanted(fn))
-		return VFIO_IRQ_MSIX;
-	if (vfio_msi_wanted(fn))
-		return VFIO_IRQ_MSI;
-	return fn->intx.pin ? VFIO_IRQ_INTX : VFIO_IRQ_NONE;
-}
-
-void vfio_function_irqs(struct vfio_function *fn)
-{
-	enum vfio_irq_mode wanted = irqs_wanted(fn);
-	int r = 0;
-
-	if (wanted == fn->irq_mode) {
-		vfio_msix_update(fn);
-		vfio_msi_update(fn);
-		return;
-	}
-	irqs_off(fn);
-	switch (wanted) {
-	case VFIO_IRQ_INTX:
-		r = vfio_intx_enable(fn);
-		break;
-	case VFIO_IRQ_MSI:
-		r = vfio_msi_enable(fn);
-		break;
-	case VFIO_IRQ_MSIX:
-		r = vfio_msix_enable(fn);
-		break;
-	case VFIO_IRQ_NONE:
-		break;
-	}
-	fn->irq_mode = r ? VFIO_IRQ_NONE : wanted;
-	if (r)
-		vfio_function_trouble(fn, "interrupts");
-	else if (fn->watch && fn->watch->irqs && wanted != VFIO_IRQ_NONE)
-		fn->watch->irqs(fn->watch, true);
-}
-
-/* Reset. */
-
-static void quiet(struct vfio_function *fn)
-{
-	irqs_off(fn);
-	vfio_power_up(fn);
-	/* VFIO restores the command register after a reset: no bus mastering with it. */
-	vfio_config_set_command(fn, 0);
-}
-
-void vfio_function_guest_reset(struct vfio_function *fn)
-{
-	quiet(fn);
-	if (vfio_reset_alone(fn->dev))
-		vfio_function_trouble(fn, "reset");
-	memcpy(fn->pci.config, fn->initial, sizeof(fn->pci.config));
-	vfio_msix_reset(fn);
-	fn->pci.asleep = false;
-	pci_function_refresh(&fn->pci);
-	vfio_function_irqs(fn);
+	if (!fn->io.lost && !fn->ending)
+		log_guest(&rl, "%s: %s: %s", fn->dev->name, what,
+			  *error_message() ? error_message() : strerror(-r));
+	if (!fn->ending)
+		error_clear();
 }
 
 /* The account that is kept of the guest's accesses. */
-
-void vfio_function_accessed(struct vfio_function *fn, unsigned region, uint64_t offset,
-			    uint64_t value, unsigned len, bool is_write)
+static void accessed(struct vfio_function *fn, unsigned region, uint64_t offset, uint64_t value,
+		     unsigned len, bool is_write)
 {
 	const struct vfio_access access = { region, len, offset, value, is_write };
 	struct vfio_watch *watch = fn->watch;
@@ -131,25 +113,281 @@ void vfio_function_accessed(struct vfio_function *fn, unsigned region, uint64_t 
 		watch->access(watch, &access);
 }
 
+/* Interrupts: at most one kind is on (PCI 3.0 §6.8.2; both enabled is undefined: MSI-X wins). */
+
+static void irqs_off(struct vfio_function *fn)
+{
+	if (fn->watch && fn->watch->irqs && fn->irq_mode != VFIO_IRQ_NONE)
+		fn->watch->irqs(fn->watch, false);
+	trouble(fn, "MSI-X off", vfio_msix_disable(&fn->msix));
+	trouble(fn, "MSI off", vfio_msi_disable(&fn->msi));
+	trouble(fn, "INTx off", vfio_intx_disable(&fn->intx));
+	fn->irq_mode = VFIO_IRQ_NONE;
+}
+
+static void irqs_on(struct vfio_function *fn, enum vfio_irq_mode kind)
+{
+	bool on = false;
+	int r = 0;
+
+	switch (kind) {
+	case VFIO_IRQ_INTX:
+		r = vfio_intx_enable(&fn->intx);
+		on = fn->intx.on;
+		break;
+	case VFIO_IRQ_MSI:
+		r = vfio_msi_enable(&fn->msi);
+		on = fn->msi.on;
+		break;
+	case VFIO_IRQ_MSIX:
+		r = vfio_msix_enable(&fn->msix);
+		on = fn->msix.on;
+		break;
+	case VFIO_IRQ_NONE:
+		break;
+	}
+	trouble(fn, "interrupts", r);
+	fn->irq_mode = on ? kind : VFIO_IRQ_NONE;
+	if (on && fn->watch && fn->watch->irqs)
+		fn->watch->irqs(fn->watch, true);
+}
+
+static enum vfio_irq_mode irqs_wanted(const struct vfio_function *fn)
+{
+	if (vfio_msix_wanted(&fn->msix))
+		return VFIO_IRQ_MSIX;
+	if (vfio_msi_wanted(&fn->msi))
+		return VFIO_IRQ_MSI;
+	return fn->intx.pin ? VFIO_IRQ_INTX : VFIO_IRQ_NONE;
+}
+
+/* The guest wrote the MSI-X table, or message control. */
+static void msix_update(struct vfio_function *fn)
+{
+	unsigned started = fn->msix.started;
+
+	if (!fn->msix.on)
+		return;
+	pay(fn, VFIO_COST_ROUTE);
+	trouble(fn, "MSI-X", vfio_msix_update(&fn->msix));
+	vfio_pace_pay(&fn->pace, (fn->msix.started - started) * VFIO_COST_VECTOR, clock_ns());
+}
+
+/* Make the kind of interrupt that the guest's registers ask for the one that is on. */
+static void irqs_update(struct vfio_function *fn)
+{
+	enum vfio_irq_mode wanted = irqs_wanted(fn);
+	bool other = wanted != fn->irq_mode ||
+		     (wanted == VFIO_IRQ_MSI && vfio_msi_wanted(&fn->msi) != fn->msi.asked);
+
+	if (other) {
+		pay(fn, VFIO_COST_IRQS);
+		irqs_off(fn);
+		irqs_on(fn, wanted);
+	} else if (wanted == VFIO_IRQ_MSIX) {
+		msix_update(fn);
+	} else if (wanted == VFIO_IRQ_MSI) {
+		pay(fn, VFIO_COST_ROUTE);
+		trouble(fn, "MSI", vfio_msi_update(&fn->msi));
+	}
+}
+
+/* The command register, and what decodes. */
+
+static uint16_t command_of(const struct vfio_function *fn)
+{
+	return load_le16(fn->pci.config + PCI_COMMAND);
+}
+
+static void device_command(struct vfio_function *fn, uint16_t command)
+{
+	vfio_io_config_write(&fn->io, PCI_COMMAND, 2, command);
+}
+
+/* What a write makes of the guest's register. */
+static uint16_t command_written(const struct vfio_function *fn, unsigned offset, unsigned len,
+				uint32_t value)
+{
+	uint16_t mask = load_le16(fn->pci.writable + PCI_COMMAND);
+	uint8_t bytes[2];
+
+	store_le16(bytes, command_of(fn));
+	for (unsigned i = 0; i < len; i++)
+		if (offset + i >= PCI_COMMAND && offset + i < PCI_COMMAND + 2)
+			bytes[offset + i - PCI_COMMAND] = (uint8_t)(value >> (8 * i));
+	return (uint16_t)((command_of(fn) & ~mask) | (load_le16(bytes) & mask));
+}
+
+/* What is the guest's own is written, BARs come and go with it, and the device is kept in step. */
+static void write_command(struct vfio_function *fn, unsigned offset, unsigned len, uint32_t value)
+{
+	uint16_t before = command_of(fn), now = command_written(fn, offset, len, value);
+	uint16_t ahead = now | (before & DECODE);
+	bool comes_on = now & ~before & DECODE;
+
+	if (comes_on)
+		device_command(fn, ahead);
+	pci_config_write(&fn->pci, offset, len, value);
+	if (!comes_on || ahead != now)
+		device_command(fn, now);
+}
+
+static void set_asleep(struct vfio_function *fn, bool asleep)
+{
+	if (fn->pci.asleep == asleep)
+		return;
+	fn->pci.asleep = asleep;
+	pci_function_refresh(&fn->pci);
+}
+
+static void power_written(struct vfio_function *fn)
+{
+	bool asleep;
+
+	pay(fn, VFIO_COST_POWER);
+	trouble(fn, "power", vfio_power_written(&fn->power, &asleep));
+	set_asleep(fn, asleep);
+	if (asleep)
+		vfio_power_sleep(&fn->power);
+}
+
+/* Reset. */
+
+static void quiet(struct vfio_function *fn)
+{
+	irqs_off(fn);
+	trouble(fn, "power", vfio_power_up(&fn->power));
+	device_command(fn, 0);
+}
+
+/*
+ * The guest wrote a function level reset bit (PCIe 6.0 §6.6.2). One that could not be done leaves the
+ * guest's registers as they were: that is how it can see it.
+ */
+static void guest_reset(struct vfio_function *fn)
+{
+	int r;
+
+	pay(fn, VFIO_COST_RESET);
+	fn->resetting = true;
+	set_asleep(fn, true);
+	quiet(fn);
+	vfio_io_begin(&fn->io);
+	r = vfio_reset_alone(fn->dev, fn->lock);
+	vfio_io_end(&fn->io);
+	if (!r) {
+		vfio_config_reset(&fn->config);
+		vfio_msix_reset(&fn->msix);
+		vfio_power_reset(&fn->power);
+	} else {
+		trouble(fn, "it was not reset", r);
+		device_command(fn, command_of(fn));
+	}
+	fn->resetting = false;
+	set_asleep(fn, vfio_power_asleep(&fn->power));
+	irqs_on(fn, irqs_wanted(fn));
+}
+
+/* The guest's accesses. */
+
+static void write_config(struct vfio_function *fn, unsigned offset, unsigned len, uint32_t value)
+{
+	unsigned touched = vfio_config_touched(&fn->config, offset, len);
+	bool reset = touched & VFIO_TOUCH_RESET &&
+		     vfio_config_take_reset(&fn->config, offset, len, &value);
+
+	if (touched & VFIO_TOUCH_POWER && vfio_power_sleeps(&fn->power, offset, len, value))
+		set_asleep(fn, true);
+	if (touched & VFIO_TOUCH_COMMAND)
+		write_command(fn, offset, len, value);
+	else
+		pci_config_write(&fn->pci, offset, len, value);
+	vfio_config_pass(&fn->config, offset, len, value);
+	if (touched & VFIO_TOUCH_POWER)
+		power_written(fn);
+	if (touched & (VFIO_TOUCH_MSI | VFIO_TOUCH_MSIX))
+		irqs_update(fn);
+	if (reset)
+		guest_reset(fn);
+}
+
 static uint32_t config_read(struct pci_function *pci, unsigned offset, unsigned len)
 {
-	uint32_t value = vfio_config_read(pci, offset, len);
+	uint32_t value = len < 4 ? BIT(8 * len) - 1 : UINT32_MAX;
+	struct vfio_function *fn = function_of(pci);
 
-	vfio_function_accessed(vfio_function_of(pci), VFIO_PCI_CONFIG_REGION_INDEX, offset, value,
-			       len, false);
+	if (enter(fn)) {
+		if (vfio_config_touched(&fn->config, offset, len) & VFIO_TOUCH_PENDING)
+			vfio_msi_refresh_pending(&fn->msi);
+		value = vfio_config_read(&fn->config, offset, len);
+		leave(fn);
+	}
+	accessed(fn, VFIO_PCI_CONFIG_REGION_INDEX, offset, value, len, false);
 	return value;
 }
 
 static void config_write(struct pci_function *pci, unsigned offset, unsigned len, uint32_t value)
 {
-	vfio_config_write(pci, offset, len, value);
-	vfio_function_accessed(vfio_function_of(pci), VFIO_PCI_CONFIG_REGION_INDEX, offset, value,
-			       len, true);
+	struct vfio_function *fn = function_of(pci);
+
+	if (enter(fn)) {
+		if (!fn->io.lost)
+			write_config(fn, offset, len, value);
+		leave(fn);
+	}
+	accessed(fn, VFIO_PCI_CONFIG_REGION_INDEX, offset, value, len, true);
 }
 
 uint32_t vfio_function_config(struct vfio_function *fn, unsigned offset, unsigned len)
 {
-	return vfio_config_read(&fn->pci, offset, len);
+	return vfio_config_read(&fn->config, offset, len);
+}
+
+static void bar_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
+{
+	struct vfio_span *span = ctx;
+	struct vfio_function *fn = container_of(span->bars, struct vfio_function, bars);
+
+	if (enter(fn)) {
+		vfio_bars_access(span, offset, data, len, is_write);
+		if (fn->msix.guest.from != fn->msix.guest.to)
+			msix_update(fn);
+		leave(fn);
+	} else if (!is_write) {
+		memset(data, 0xff, len);
+	}
+	accessed(fn, VFIO_PCI_BAR0_REGION_INDEX + span->bar, span->offset + offset,
+		 load_le(data, len), len, is_write);
+}
+
+static void rom_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
+{
+	struct vfio_function *fn = container_of(ctx, struct vfio_function, rom);
+
+	if (enter(fn)) {
+		vfio_rom_access(&fn->rom, offset, data, len, is_write);
+		leave(fn);
+	} else if (!is_write) {
+		memset(data, 0xff, len);
+	}
+}
+
+static int bar_map(struct pci_function *pci, unsigned index, uint64_t address)
+{
+	struct vfio_function *fn = function_of(pci);
+
+	return index == PCI_BAR_ROM ? vfio_rom_map(&fn->rom, address)
+				    : vfio_bars_map(&fn->bars, index, address);
+}
+
+static void bar_unmap(struct pci_function *pci, unsigned index)
+{
+	struct vfio_function *fn = function_of(pci);
+
+	if (index == PCI_BAR_ROM)
+		vfio_rom_unmap(&fn->rom);
+	else
+		vfio_bars_unmap(&fn->bars, index);
 }
 
 /* Life. */
@@ -157,77 +395,116 @@ uint32_t vfio_function_config(struct vfio_function *fn, unsigned offset, unsigne
 static const struct pci_function_ops ops = {
 	.config_read = config_read,
 	.config_write = config_write,
-	.bar_map = vfio_bar_map,
-	.bar_unmap = vfio_bar_unmap,
-	.command_changed = vfio_config_command,
+	.bar_map = bar_map,
+	.bar_unmap = bar_unmap,
 };
 
-static int device_init(struct vfio_function *fn)
+static int irqs_init(struct vfio_function *fn, unsigned devfn)
 {
-	struct vfio_region_info config;
-	struct vfio_device_info info;
-	unsigned no_mmaps = 0;
-	int r = vfio_device_info(fn->dev, &info);
+	uint8_t pin = fn->pci.config[PCI_INTERRUPT_PIN];
+	struct vfio_config *config = &fn->config;
+	struct irq_router *irq = fn->intx.irq;
+	int r = vfio_intx_init(&fn->intx, &fn->io, irq, pin);
 
+	fn->pci.config[PCI_INTERRUPT_PIN] = fn->intx.pin;
+	fn->intx.gsi = pci_intx_gsi(&fn->root->config, devfn, fn->intx.pin);
 	if (!r)
-		r = vfio_region_info(fn->dev, VFIO_PCI_CONFIG_REGION_INDEX, &config, NULL,
-				     &no_mmaps);
-	if (r)
-		return r;
-	fn->config_at = config.offset;
-	fn->config_size = (unsigned)MIN(config.size, (uint64_t)PCI_CONFIG_SIZE) & ~3u;
-	if (fn->config_size < PCI_STD_HEADER_SIZEOF)
-		return fail(STATUS_HOST, EIO, "%s: it has no configuration space", fn->dev->name);
-	fn->dev->state = VFIO_DEVICE_USED;
-	/* Whatever the host left there; the guest's own view starts at 0. */
-	fn->device_command = 0xffff;
-	vfio_config_set_command(fn, 0);
+		r = vfio_msi_init(&fn->msi, &fn->io, config, irq, devfn);
+	if (!r)
+		r = vfio_msix_init(&fn->msix, &fn->io, config, irq, devfn);
+	if (config->msi_cap && !fn->msi.cap)
+		vfio_config_hide(config, config->msi_cap, fn->msi.len);
+	if (config->msix_cap && !fn->msix.cap)
+		vfio_config_hide(config, config->msix_cap, PCI_CAP_MSIX_SIZEOF);
 	return r;
+}
+
+/* The table and the pending bits in the BARs, or no MSI-X. */
+static void msix_place(struct vfio_function *fn)
+{
+	struct vfio_msix *msix = &fn->msix;
+
+	if (!msix->cap)
+		return;
+	if (!vfio_bars_hold(&fn->bars, msix->table_bar, msix->table_at) ||
+	    !vfio_bars_hold(&fn->bars, msix->pba_bar, msix->pba_at)) {
+		log_warn("%s: MSI-X is hidden: its table is outside the device's BARs",
+			 fn->dev->name);
+		vfio_config_hide(&fn->config, msix->cap, PCI_CAP_MSIX_SIZEOF);
+		vfio_msix_deinit(msix);
+		return;
+	}
+	msix->pba_io = fn->bars.bar[msix->pba_bar].at + msix->pba_at.base;
+	vfio_bars_window(&fn->bars, &(struct vfio_window){ msix->table_bar, msix->table_at,
+							   vfio_msix_table, msix });
+	vfio_bars_window(&fn->bars,
+			 &(struct vfio_window){ msix->pba_bar, msix->pba_at, vfio_msix_pba, msix });
 }
 
 static int init(struct vfio_function *fn, const struct vfio_function_config *config)
 {
-	int r = device_init(fn);
+	int r = vfio_io_init(&fn->io, fn->dev);
 
-	if (!r)
-		r = vfio_config_init(fn);
-	if (!r)
-		r = vfio_intx_init(fn);
-	if (!r)
-		r = vfio_bars_init(fn);
-	if (!r && config->rom)
-		r = vfio_rom_init(fn, config->rom_fd);
 	if (r)
 		return r;
-	fn->pci.config[PCI_INTERRUPT_PIN] = fn->intx.pin;
+	fn->dev->state = VFIO_DEVICE_USED;
+	/* Whatever the host left there; the guest's own view starts at 0. */
+	device_command(fn, 0);
+	r = vfio_config_init(&fn->config, &fn->io, &fn->pci);
+	if (!r)
+		r = vfio_power_init(&fn->power, &fn->io, &fn->config, fn->loop, config->no_d3cold);
+	if (!r)
+		r = irqs_init(fn, config->devfn);
+	if (!r)
+		r = vfio_bars_find(&fn->bars);
+	if (!r)
+		msix_place(fn);
+	if (!r)
+		r = vfio_bars_tile(&fn->bars);
+	if (!r && config->rom)
+		r = vfio_rom_init(&fn->rom, &fn->pci, config->rom_fd);
+	if (!r && fn->io.lost)
+		r = fail(STATUS_HOST, EIO, "%s: the device does not answer any more: %s",
+			 fn->dev->name, fn->io.why);
+	if (r)
+		return r;
 	if (config->multifunction)
 		fn->pci.config[PCI_HEADER_TYPE] |= PCI_HEADER_TYPE_MFD;
-	memcpy(fn->initial, fn->pci.config, sizeof(fn->initial));
+	memcpy(fn->config.initial, fn->pci.config, sizeof(fn->config.initial));
 	r = pci_root_add(fn->root, &fn->pci, config->devfn);
 	if (!r)
-		vfio_function_irqs(fn);
+		irqs_on(fn, irqs_wanted(fn));
 	return r;
 }
 
 int vfio_function_create(const struct vfio_function_config *config, struct vfio_function **ret)
 {
 	struct vfio_function *fn = calloc(1, sizeof(*fn));
+	struct bus *mmio = config->root->config.mmio;
 	int r;
 
 	if (!fn)
 		return fail(STATUS_FAILURE, ENOMEM, "%s: out of memory", config->dev->name);
 	pci_function_init(&fn->pci, config->dev->name, &ops, 0xffff, 0xffff, 0);
-	fn->pci.lazy_unmap = true;
 	fn->dev = config->dev;
 	fn->root = config->root;
-	fn->memory = config->memory;
-	fn->irq = config->irq;
 	fn->loop = config->loop;
+	fn->lock = config->loop->lock;
 	fn->watch = config->watch;
-	fn->p2p = config->p2p;
-	fn->space = config->space;
-	fn->intx.fd = fn->intx.unmask_fd = -1;
-	fn->power.wake.fd = -1;
+	fn->p2p = (struct vfio_p2p){ .on = config->p2p, .io = &fn->io, .space = config->space };
+	fn->bars = (struct vfio_bars){
+		.io = &fn->io,
+		.pci = &fn->pci,
+		.memory = config->memory,
+		.mmio = mmio,
+		.pio = config->root->config.pio,
+		.p2p = &fn->p2p,
+		.handler = bar_access,
+	};
+	fn->rom = (struct vfio_rom){
+		.io = &fn->io, .memory = config->memory, .mmio = mmio, .handler = rom_access
+	};
+	fn->intx = (struct vfio_intx){ .irq = config->irq, .fd = -1, .unmask_fd = -1 };
 	r = init(fn, config);
 	if (r) {
 		vfio_function_destroy(fn);
@@ -243,10 +520,11 @@ void vfio_function_destroy(struct vfio_function *fn)
 		return;
 	fn->ending = true;
 	pci_root_remove(fn->root, &fn->pci);
-	quiet(fn);
-	vfio_power_deinit(fn);
-	vfio_bars_deinit(fn);
-	vfio_rom_deinit(fn);
-	vfio_msix_deinit(fn);
+	if (fn->io.dev)
+		quiet(fn);
+	vfio_power_deinit(&fn->power);
+	vfio_bars_deinit(&fn->bars);
+	vfio_rom_deinit(&fn->rom);
+	vfio_msix_deinit(&fn->msix);
 	free(fn);
 }

@@ -8,67 +8,80 @@
  * On whenever neither MSI nor MSI-X is. The command register's INTx disable goes through to the
  * device, where VFIO turns it into a mask (vfio_basic_config_write()).
  *
- * Main thread, or under the device lock.
+ * Main thread, or a vcpu that is alone with the function.
  */
-#include "function.h"
+#include "intx.h"
 
 #include <base/fd.h>
 
-int vfio_intx_init(struct vfio_function *fn)
+int vfio_intx_init(struct vfio_intx *intx, struct vfio_io *io, struct irq_router *irq, uint8_t pin)
 {
 	struct vfio_irq_info info;
 	int r;
 
-	fn->intx.fd = fn->intx.unmask_fd = -1;
-	r = vfio_irq_info(fn->dev, VFIO_PCI_INTX_IRQ_INDEX, &info);
-	if (r)
-		return r;
-	if (!info.count || fn->intx.pin > 4)
-		fn->intx.pin = 0;
-	return 0;
+	*intx = (struct vfio_intx){ .io = io, .irq = irq, .fd = -1, .unmask_fd = -1 };
+	r = vfio_irq_info(io->dev, VFIO_PCI_INTX_IRQ_INDEX, &info);
+	if (!r && info.count && pin <= 4)
+		intx->pin = pin;
+	return r;
 }
 
-int vfio_intx_enable(struct vfio_function *fn)
+static int trigger(struct vfio_intx *intx)
 {
-	struct vfio_intx *intx = &fn->intx;
-	int32_t fd;
+	int32_t fd = intx->fd;
+	int r;
+
+	/* The trigger first: VFIO takes the unmask eventfd only while INTx is on. */
+	vfio_io_begin(intx->io);
+	r = vfio_irq_set_trigger(intx->io->dev, VFIO_PCI_INTX_IRQ_INDEX, 0, 1, &fd);
+	intx->on = !r;
+	if (!r)
+		r = vfio_irq_set_unmask_fd(intx->io->dev, VFIO_PCI_INTX_IRQ_INDEX, intx->unmask_fd);
+	vfio_io_end(intx->io);
+	return r;
+}
+
+static void close_fds(struct vfio_intx *intx)
+{
+	fd_close(&intx->fd);
+	fd_close(&intx->unmask_fd);
+}
+
+int vfio_intx_enable(struct vfio_intx *intx)
+{
 	int r;
 
 	if (!intx->pin)
 		return 0;
-	intx->gsi = pci_intx_gsi(&fn->root->config, fn->pci.devfn, intx->pin);
 	r = fd_event(&intx->fd);
 	if (!r)
 		r = fd_event(&intx->unmask_fd);
 	if (!r)
-		r = irq_fd_add(fn->irq, intx->gsi, intx->fd, intx->unmask_fd);
+		r = irq_fd_add(intx->irq, intx->gsi, intx->fd, intx->unmask_fd);
 	if (r) {
-		fd_close(&intx->fd);
-		fd_close(&intx->unmask_fd);
+		close_fds(intx);
 		return r;
 	}
-	/* The trigger first: VFIO takes the unmask eventfd only while INTx is on. */
-	fd = intx->fd;
-	r = vfio_irq_set_trigger(fn->dev, VFIO_PCI_INTX_IRQ_INDEX, 0, 1, &fd);
-	if (!r) {
-		fn->irq_mode = VFIO_IRQ_INTX;
-		r = vfio_irq_set_unmask_fd(fn->dev, VFIO_PCI_INTX_IRQ_INDEX, intx->unmask_fd);
-	}
-	if (r)
-		vfio_intx_disable(fn);
+	r = trigger(intx);
+	/* The reason that is recorded is the first. */
+	if (r && vfio_intx_disable(intx))
+		return r;
 	return r;
 }
 
-void vfio_intx_disable(struct vfio_function *fn)
+int vfio_intx_disable(struct vfio_intx *intx)
 {
-	struct vfio_intx *intx = &fn->intx;
+	int r = 0;
 
 	if (intx->fd < 0)
-		return;
-	if (fn->irq_mode == VFIO_IRQ_INTX && vfio_irq_disable(fn->dev, VFIO_PCI_INTX_IRQ_INDEX))
-		vfio_function_trouble(fn, "INTx off");
+		return 0;
+	vfio_io_begin(intx->io);
+	if (intx->on)
+		r = vfio_irq_disable(intx->io->dev, VFIO_PCI_INTX_IRQ_INDEX);
+	vfio_io_end(intx->io);
+	intx->on = false;
 	/* Removing the irqfd lowers the guest's pin (irqfd_resampler_shutdown()). */
-	irq_fd_remove(fn->irq, intx->gsi, intx->fd);
-	fd_close(&intx->fd);
-	fd_close(&intx->unmask_fd);
+	irq_fd_remove(intx->irq, intx->gsi, intx->fd);
+	close_fds(intx);
+	return r;
 }

@@ -1,251 +1,190 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * MSI of a passed function (PCI 3.0 §6.8.1, PCIe 6.0 §7.7.1), and the vectors that MSI and MSI-X
- * share. The capability is emulated whole: the guest's messages are addresses in its own machine,
- * the device's are the host's. 1 to 32 vectors, 32 and 64-bit addresses, and masks and pending bits
- * per vector where the device has them.
+ * MSI of a passed function (PCI 3.0 §6.8.1, PCIe 6.0 §7.7.1). The capability is emulated whole: the
+ * guest's messages are addresses in its own machine, the device's are the host's. 1 to 32 vectors, 32
+ * and 64-bit addresses, and masks and pending bits per vector where the device has them.
  *
- * A vector is an eventfd that VFIO signals from the host's interrupt handler. Unmasked, it is also
- * an irqfd, and the interrupt goes on in the kernel. Masked, only the irqfd goes: the GSI, its
- * route, the eventfd and VFIO's trigger stay, so that nothing in the host is taken down and set up
- * again, and the eventfd's count is the pending bit. Keeping the irqfd as well would deliver
- * interrupts that the guest has masked.
+ * A host that has fewer vectors than the guest enables gives those that it has. The device then sends
+ * by these alone, as it does when system software grants it fewer (§6.1.4.2), and the guest's other
+ * vectors stay silent.
  *
- * Under the device lock.
+ * Main thread, or a vcpu that is alone with the function.
  */
-#include "function.h"
+#include "msi.h"
 
 #include <base/bytes.h>
-#include <base/fd.h>
+#include <base/error.h>
+#include <errno.h>
 #include <linux/pci_regs.h>
 
-void vfio_vector_init(struct vfio_vector *vector)
+static uint16_t flags(const struct vfio_msi *msi)
 {
-	*vector = (struct vfio_vector){ .fd = -1, .gsi = -1 };
+	return load_le16(msi->config->pci->config + msi->cap + PCI_MSI_FLAGS);
 }
 
-int vfio_vector_open(struct vfio_function *fn, struct vfio_vector *vector)
+static void shape(struct vfio_msi *msi, uint16_t control)
 {
-	(void)fn;
-	return fd_event(&vector->fd);
-}
-
-void vfio_vector_close(struct vfio_function *fn, struct vfio_vector *vector)
-{
-	if (vector->fd < 0)
-		return;
-	vfio_vector_disconnect(fn, vector);
-	if (vector->gsi >= 0)
-		irq_msi_free(fn->irq, (unsigned)vector->gsi);
-	fd_close(&vector->fd);
-	vfio_vector_init(vector);
-}
-
-/* The vector's GSI, found at first use, says `address` and `data`. */
-static int route(struct vfio_function *fn, struct vfio_vector *vector, uint64_t address,
-		 uint32_t data)
-{
-	unsigned gsi = (unsigned)vector->gsi;
-	int r = 0;
-
-	if (vector->gsi < 0)
-		r = irq_msi_alloc(fn->irq, &gsi);
-	if (r)
-		return r;
-	vector->gsi = (int)gsi;
-	r = irq_msi_set(fn->irq, gsi, address, data, fn->pci.devfn);
-	return r ? r : irq_commit(fn->irq);
-}
-
-int vfio_vector_connect(struct vfio_function *fn, struct vfio_vector *vector, uint64_t address,
-			uint32_t data)
-{
-	int r = route(fn, vector, address, data);
-
-	if (r) {
-		/* A message that KVM refuses must not stay and stand in the way of all others. */
-		vfio_vector_disconnect(fn, vector);
-		if (vector->gsi >= 0)
-			irq_msi_free(fn->irq, (unsigned)vector->gsi);
-		vector->gsi = -1;
-		return r;
-	}
-	if (vector->connected)
-		return 0;
-	r = irq_fd_add(fn->irq, (unsigned)vector->gsi, vector->fd, -1);
-	if (r)
-		return r;
-	vector->connected = true;
-	/* KVM looks at the eventfd's count as it connects; what we took out of it goes in again. */
-	if (vector->pending)
-		fd_event_signal(vector->fd);
-	vector->pending = false;
-	return 0;
-}
-
-void vfio_vector_disconnect(struct vfio_function *fn, struct vfio_vector *vector)
-{
-	if (!vector->connected)
-		return;
-	irq_fd_remove(fn->irq, (unsigned)vector->gsi, vector->fd);
-	vector->connected = false;
-}
-
-bool vfio_vector_pending(struct vfio_vector *vector)
-{
-	if (vector->fd < 0 || vector->connected)
-		return false;
-	if (fd_event_take(vector->fd))
-		vector->pending = true;
-	return vector->pending;
-}
-
-static uint16_t flags(const struct vfio_function *fn)
-{
-	return load_le16(fn->pci.config + fn->msi.cap + PCI_MSI_FLAGS);
-}
-
-unsigned vfio_msi_len(const struct vfio_function *fn)
-{
-	if (fn->msi.mask_at)
-		return fn->msi.mask_at + 8 - fn->msi.cap;
-	return fn->msi.data_at + 2 - fn->msi.cap;
-}
-
-int vfio_msi_init(struct vfio_function *fn, unsigned cap)
-{
-	struct vfio_msi *msi = &fn->msi;
-	uint16_t control = (uint16_t)vfio_config_device_read(fn, cap + PCI_MSI_FLAGS, 2);
+	struct vfio_config *config = msi->config;
 	bool wide = control & PCI_MSI_FLAGS_64BIT, masks = control & PCI_MSI_FLAGS_MASKBIT;
-	unsigned log2 = (control & PCI_MSI_FLAGS_QMASK) >> 1;
-	struct vfio_irq_info info;
-	int r = vfio_irq_info(fn->dev, VFIO_PCI_MSI_IRQ_INDEX, &info);
+	unsigned vectors = BIT((control & PCI_MSI_FLAGS_QMASK) >> 1), cap = msi->cap;
 
+	vfio_config_emulate(config, cap + PCI_MSI_FLAGS, 2, 0xffff, control,
+			    PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE);
+	vfio_config_emulate(config, cap + PCI_MSI_ADDRESS_LO, 4, ~0u, 0, ~3u);
+	if (wide)
+		vfio_config_emulate(config, cap + PCI_MSI_ADDRESS_HI, 4, ~0u, 0, ~0u);
+	vfio_config_emulate(config, msi->data_at, 2, 0xffff, 0, 0xffff);
+	vfio_config_mark(config, cap, msi->len, VFIO_TOUCH_MSI);
+	if (!masks)
+		return;
+	vfio_config_emulate(config, msi->data_at + 2, 2, 0xffff, 0, 0);
+	vfio_config_emulate(config, msi->mask_at, 4, ~0u, 0,
+			    vectors == 32 ? ~0u : BIT(vectors) - 1);
+	vfio_config_emulate(config, msi->mask_at + 4, 4, ~0u, 0, 0);
+	vfio_config_mark(config, msi->mask_at + 4, 4, VFIO_TOUCH_PENDING);
+}
+
+int vfio_msi_init(struct vfio_msi *msi, struct vfio_io *io, struct vfio_config *config,
+		  struct irq_router *irq, uint32_t devid)
+{
+	unsigned cap = config->msi_cap, log2;
+	struct vfio_irq_info info;
+	uint16_t control;
+	bool wide, masks;
+	int r;
+
+	*msi = (struct vfio_msi){ .io = io, .config = config, .irq = irq, .devid = devid };
+	for (unsigned i = 0; i < VFIO_MSI_MAX; i++)
+		msi_vector_init(&msi->vectors[i]);
+	if (!cap)
+		return 0;
+	r = vfio_irq_info(io->dev, VFIO_PCI_MSI_IRQ_INDEX, &info);
 	if (r)
 		return r;
-	for (unsigned i = 0; i < VFIO_MSI_MAX; i++)
-		vfio_vector_init(&msi->vectors[i]);
-	if (cap + (masks ? 24u : 14u) > PCI_CFG_SPACE_SIZE)
-		return 0;
-	msi->cap = cap;
+	control = (uint16_t)vfio_io_config_read(io, cap + PCI_MSI_FLAGS, 2);
+	wide = control & PCI_MSI_FLAGS_64BIT;
+	masks = control & PCI_MSI_FLAGS_MASKBIT;
 	msi->data_at = cap + (wide ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32);
 	msi->mask_at = masks ? cap + (wide ? PCI_MSI_MASK_64 : PCI_MSI_MASK_32) : 0;
+	msi->len = (masks ? msi->mask_at + 8 : msi->data_at + 2) - cap;
+	if (!info.count || cap + msi->len > PCI_CFG_SPACE_SIZE)
+		return 0;
+	msi->cap = cap;
 	/* No more vectors than VFIO can hand on, and at most 32 (§7.7.1.2: 110b, 111b reserved). */
-	log2 = MIN(log2, 5u);
-	while (log2 && BIT(log2) > info.count)
+	log2 = MIN((control & PCI_MSI_FLAGS_QMASK) >> 1, 5u);
+	while (BIT(log2) > info.count)
 		log2--;
-	control = (uint16_t)(log2 << 1 | (wide ? PCI_MSI_FLAGS_64BIT : 0) |
-			     (masks ? PCI_MSI_FLAGS_MASKBIT : 0));
-	vfio_config_emulate(fn, cap + PCI_MSI_FLAGS, 2, 0xffff, control,
-			    PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE);
-	vfio_config_emulate(fn, cap + PCI_MSI_ADDRESS_LO, 4, ~0u, 0, ~3u);
-	if (wide)
-		vfio_config_emulate(fn, cap + PCI_MSI_ADDRESS_HI, 4, ~0u, 0, ~0u);
-	vfio_config_emulate(fn, msi->data_at, 2, 0xffff, 0, 0xffff);
-	if (masks) {
-		vfio_config_emulate(fn, msi->data_at + 2, 2, 0xffff, 0, 0);
-		vfio_config_emulate(fn, msi->mask_at, 4, ~0u, 0,
-				    log2 == 5 ? ~0u : BIT(BIT(log2)) - 1);
-		vfio_config_emulate(fn, msi->mask_at + 4, 4, ~0u, 0, 0);
-	}
+	shape(msi, (uint16_t)(log2 << 1 | (wide ? PCI_MSI_FLAGS_64BIT : 0) |
+			      (masks ? PCI_MSI_FLAGS_MASKBIT : 0)));
 	return 0;
 }
 
-bool vfio_msi_wanted(const struct vfio_function *fn)
+unsigned vfio_msi_wanted(const struct vfio_msi *msi)
 {
-	return fn->msi.cap && flags(fn) & PCI_MSI_FLAGS_ENABLE;
-}
+	unsigned offered, asked;
 
-/* Vectors that the guest has enabled: no more than it was offered (§7.7.1.2). */
-static unsigned wanted(const struct vfio_function *fn)
-{
-	unsigned offered = (flags(fn) & PCI_MSI_FLAGS_QMASK) >> 1;
-	unsigned asked = (flags(fn) & PCI_MSI_FLAGS_QSIZE) >> 4;
-
+	if (!msi->cap || !(flags(msi) & PCI_MSI_FLAGS_ENABLE))
+		return 0;
+	/* No more than was offered (§7.7.1.2). */
+	offered = (flags(msi) & PCI_MSI_FLAGS_QMASK) >> 1;
+	asked = (flags(msi) & PCI_MSI_FLAGS_QSIZE) >> 4;
 	return BIT(MIN(asked, offered));
 }
 
-static int connect_all(struct vfio_function *fn)
+/* The vectors that are live, as masks and message say. */
+static int apply(struct vfio_msi *msi)
 {
-	const struct vfio_msi *msi = &fn->msi;
-	const uint8_t *config = fn->pci.config;
+	const uint8_t *config = msi->config->pci->config;
 	uint32_t masks = msi->mask_at ? load_le32(config + msi->mask_at) : 0;
 	uint64_t address = load_le32(config + msi->cap + PCI_MSI_ADDRESS_LO);
 	uint32_t data = load_le16(config + msi->data_at);
-	int r = 0;
 
-	if (flags(fn) & PCI_MSI_FLAGS_64BIT)
+	if (flags(msi) & PCI_MSI_FLAGS_64BIT)
 		address |= (uint64_t)load_le32(config + msi->cap + PCI_MSI_ADDRESS_HI) << 32;
-	for (unsigned i = 0; i < msi->live && !r; i++) {
-		struct vfio_vector *vector = &fn->msi.vectors[i];
+	for (unsigned i = 0; i < msi->live; i++) {
+		struct msi_vector *vector = &msi->vectors[i];
 
+		vector->wanted = !(masks & BIT(i));
+		vector->address = address;
 		/* The function puts the vector's number into the low bits of data (§6.1.4.5). */
-		if (masks & BIT(i))
-			vfio_vector_disconnect(fn, vector);
-		else
-			r = vfio_vector_connect(fn, vector, address, (data & ~(msi->live - 1)) | i);
+		vector->data = (data & ~(msi->asked - 1)) | i;
 	}
-	return r;
+	return msi_vectors_apply(msi->irq, msi->devid, msi->vectors, msi->live);
 }
 
-int vfio_msi_enable(struct vfio_function *fn)
+/* As many as the host has, by halves: MSI comes in powers of two. */
+static int trigger(struct vfio_msi *msi)
 {
-	struct vfio_msi *msi = &fn->msi;
 	int32_t fds[VFIO_MSI_MAX];
-	unsigned n = wanted(fn);
-	int r = 0;
+	struct error why;
+	int r;
 
-	while (msi->live < n && !r) {
-		r = vfio_vector_open(fn, &msi->vectors[msi->live]);
-		if (!r) {
-			fds[msi->live] = msi->vectors[msi->live].fd;
-			msi->live++;
+	for (unsigned i = 0; i < msi->live; i++)
+		fds[i] = msi->vectors[i].fd;
+	vfio_io_begin(msi->io);
+	r = vfio_irq_set_trigger(msi->io->dev, VFIO_PCI_MSI_IRQ_INDEX, 0, msi->live, fds);
+	error_take(&why);
+	while (r == -ENOSPC && msi->live > 1) {
+		msi->live /= 2;
+		error_clear();
+		if (!vfio_irq_set_trigger(msi->io->dev, VFIO_PCI_MSI_IRQ_INDEX, 0, msi->live,
+					  fds)) {
+			msi->on = true;
+			break;
 		}
 	}
-	if (!r)
-		r = connect_all(fn);
-	if (!r)
-		r = vfio_irq_set_trigger(fn->dev, VFIO_PCI_MSI_IRQ_INDEX, 0, n, fds);
-	if (r)
-		vfio_msi_disable(fn);
+	vfio_io_end(msi->io);
+	error_put(&why);
+	msi->on |= !r;
+	for (unsigned i = msi->live; i < msi->asked; i++)
+		msi_vector_close(msi->irq, &msi->vectors[i]);
 	return r;
 }
 
-void vfio_msi_disable(struct vfio_function *fn)
+int vfio_msi_enable(struct vfio_msi *msi)
 {
-	struct vfio_msi *msi = &fn->msi;
+	int r = 0, err;
 
-	if (fn->irq_mode == VFIO_IRQ_MSI && vfio_irq_disable(fn->dev, VFIO_PCI_MSI_IRQ_INDEX))
-		vfio_function_trouble(fn, "MSI off");
-	while (msi->live)
-		vfio_vector_close(fn, &msi->vectors[--msi->live]);
+	msi->asked = vfio_msi_wanted(msi);
+	for (msi->live = 0; msi->live < msi->asked && !r; msi->live += !r)
+		r = msi_vector_open(&msi->vectors[msi->live]);
+	if (!r)
+		r = apply(msi);
+	/* Those that a message was refused of are silent; the others are wanted. */
+	err = msi->live == msi->asked ? trigger(msi) : r;
+	r = r ? r : err;
+	/* The reason that is recorded is the first. */
+	if (!msi->on && vfio_msi_disable(msi))
+		return r;
+	return r;
 }
 
-void vfio_msi_update(struct vfio_function *fn)
+int vfio_msi_disable(struct vfio_msi *msi)
 {
 	int r = 0;
 
-	if (fn->irq_mode != VFIO_IRQ_MSI)
-		return;
-	if (wanted(fn) == fn->msi.live) {
-		r = connect_all(fn);
-	} else {
-		vfio_msi_disable(fn);
-		r = vfio_msi_enable(fn);
-		if (r)
-			fn->irq_mode = VFIO_IRQ_NONE;
-	}
-	if (r)
-		vfio_function_trouble(fn, "MSI");
+	if (!msi->live)
+		return 0;
+	vfio_io_begin(msi->io);
+	if (msi->on)
+		r = vfio_irq_disable(msi->io->dev, VFIO_PCI_MSI_IRQ_INDEX);
+	vfio_io_end(msi->io);
+	msi->on = false;
+	while (msi->live)
+		msi_vector_close(msi->irq, &msi->vectors[--msi->live]);
+	return r;
 }
 
-void vfio_msi_refresh_pending(struct vfio_function *fn)
+int vfio_msi_update(struct vfio_msi *msi)
+{
+	return apply(msi);
+}
+
+void vfio_msi_refresh_pending(struct vfio_msi *msi)
 {
 	uint32_t bits = 0;
 
-	if (!fn->msi.mask_at)
-		return;
-	for (unsigned i = 0; i < fn->msi.live; i++)
-		bits |= (uint32_t)vfio_vector_pending(&fn->msi.vectors[i]) << i;
-	store_le32(fn->pci.config + fn->msi.mask_at + 4, bits);
+	for (unsigned i = 0; i < msi->live; i++)
+		bits |= (uint32_t)msi_vector_pending(&msi->vectors[i]) << i;
+	store_le32(msi->config->pci->config + msi->mask_at + 4, bits);
 }

@@ -6,66 +6,74 @@
  * a container of VFIO's own by its address (VFIO_IOMMU_MAP_DMA knows pages of a device).
  *
  * The kernel revokes a dma-buf when the BAR stops to answer: decode off, a reset, D3hot
- * (vfio_pci_dma_buf_move()). Whether what was mapped comes back by itself is the importer's affair,
- * so it is mapped anew whenever decode goes on. Nothing here is fatal: DMA between the devices then
- * faults in the IOMMU as without p2p, and one line says so. Drivers that can, go through RAM.
+ * (vfio_pci_dma_buf_move()). Whether what was mapped comes back by itself is the importer's affair, so
+ * it lives exactly as long as the BAR is in the guest's memory: made anew each time that it comes there,
+ * which is after the device answers, and gone before it stops to (function.c).
  *
- * Under the device lock.
+ * Nothing here is fatal: DMA between the devices then faults in the IOMMU as without p2p, and a line
+ * says so. Drivers that can, go through RAM. What the host refused for a moment is tried again the next
+ * time; what its kernel does not have, is not.
+ *
+ * Main thread, or under the device lock.
  */
-#include "function.h"
+#include "p2p.h"
 
 #include <base/error.h>
 #include <base/log.h>
 #include <errno.h>
-#include <host/way.h>
 #include <string.h>
 
-/* Said once for each device: it will not get better. */
-static void give_up(struct vfio_function *fn, int err)
+static void refused(struct vfio_p2p *p2p, int err)
 {
-	fn->p2p = false;
-	if (err == -ENOTTY || err == -EOPNOTSUPP)
+	const char *name = p2p->io->dev->name;
+
+	if (err == -ENOTTY || err == -EOPNOTSUPP) {
 		log_warn(
-			"%s: no peer-to-peer: the host's kernel cannot map a BAR for other devices; "
-			"it takes Linux 6.19 with CONFIG_VFIO_PCI_DMABUF",
-			fn->dev->name);
-	else
+			"%s: no peer-to-peer: the host's kernel cannot map a BAR for other devices; it "
+			"takes Linux 6.19 with CONFIG_VFIO_PCI_DMABUF",
+			name);
+		p2p->on = false;
+	} else if (!p2p->told) {
 		log_warn("%s: no peer-to-peer: the host refused to map a BAR for other devices: %s",
-			 fn->dev->name, strerror(-err));
+			 name, strerror(-err));
+		p2p->told = true;
+	}
 }
 
-void vfio_p2p_add(struct vfio_span *span)
+static struct vfio_peer *free_peer(struct vfio_p2p *p2p)
 {
-	struct vfio_function *fn = span->fn;
+	for (unsigned i = 0; i < VFIO_PEERS_MAX; i++)
+		if (!p2p->peers[i].size)
+			return &p2p->peers[i];
+	return NULL;
+}
+
+void vfio_p2p_add(struct vfio_p2p *p2p, unsigned bar, struct range part, void *hva,
+		  uint64_t address)
+{
+	struct vfio_peer *peer = free_peer(p2p);
 	bool had_reason = *error_message();
 	int r;
 
-	if (!fn->p2p || !span->in_slot || span->in_ioas)
+	if (!p2p->on || !peer || p2p->io->lost)
 		return;
-	r = vfio_space_map_bar(fn->space, fn->dev, span->bar,
-			       (struct range){ span->offset, span->size }, span->hva,
-			       span->address);
-	span->in_ioas = !r;
+	r = vfio_space_map_bar(p2p->space, p2p->io->dev, bar, part, hva, address);
 	if (r)
-		give_up(fn, r);
+		refused(p2p, r);
+	else
+		*peer = (struct vfio_peer){ address, part.size };
 	if (r && !had_reason)
 		error_clear();
 }
 
-void vfio_p2p_remove(struct vfio_span *span)
+void vfio_p2p_remove(struct vfio_p2p *p2p, uint64_t address)
 {
-	struct vfio_function *fn = span->fn;
+	for (unsigned i = 0; i < VFIO_PEERS_MAX; i++) {
+		struct vfio_peer *peer = &p2p->peers[i];
 
-	if (span->in_ioas)
-		vfio_space_unmap(fn->space, span->address, span->size);
-	span->in_ioas = false;
-}
-
-void vfio_p2p_redo(struct vfio_function *fn)
-{
-	for (unsigned i = 0; i < PCI_BARS && fn->p2p; i++)
-		for (unsigned k = 0; k < fn->bars[i].n_spans; k++) {
-			vfio_p2p_remove(&fn->bars[i].spans[k]);
-			vfio_p2p_add(&fn->bars[i].spans[k]);
-		}
+		if (!peer->size || peer->address != address)
+			continue;
+		vfio_space_unmap(p2p->space, peer->address, peer->size);
+		peer->size = 0;
+	}
 }

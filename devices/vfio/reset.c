@@ -13,19 +13,22 @@
  *
  * A hot reset needs all of the bus: VFIO tells which functions it hits and whether they are ours,
  * judged by the iommufd that they are bound to. Functions of this VM must not be in use: their
- * functions are destroyed, or the reset hits none but the one that asked.
+ * functions are destroyed, or the reset hits none but the one that asked. Whoever was told not to be
+ * reset (reset=none) is not, on nobody's behalf.
  *
  * Main thread, or under the device lock.
  */
-#include "function.h"
+#include "reset.h"
 
 #include <base/bytes.h>
 #include <base/error.h>
+#include <devices/vfio.h>
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Kinds of reset that the configuration space tells of. */
 struct abilities {
@@ -75,20 +78,36 @@ static int look(const struct vfio_device *dev, struct abilities *ret)
 	return 0;
 }
 
-/* Of the functions that a hot reset would hit, the first that is in the way; "" when none is. */
-static void first_in_the_way(const struct vfio_device *dev,
-			     const struct vfio_pci_hot_reset_info *info, bool alone, char *ret,
-			     size_t size)
-{
-	ret[0] = 0;
-	for (unsigned i = 0; i < info->count && !ret[0]; i++) {
-		const struct vfio_pci_dependent_device *hit = &info->devices[i];
-		bool foreign = hit->devid == (uint32_t)VFIO_PCI_DEVID_NOT_OWNED;
-		bool other = hit->devid != VFIO_PCI_DEVID_OWNED && hit->devid != dev->devid;
+/* What a hot reset hits that it must not. */
+struct in_the_way {
+	char name[32]; /* "": nothing */
+	bool told;     /* it was told not to be reset: reset=none */
+};
 
-		if (foreign || (alone && other))
-			snprintf(ret, size, "%04x:%02x:%02x.%x", hit->segment, hit->bus,
-				 hit->devfn >> 3, hit->devfn & 7u);
+static const struct vfio_device *device_of(const struct vfio_device *devs, unsigned n,
+					   uint32_t devid)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (devid && devs[i].devid == devid)
+			return &devs[i];
+	return NULL;
+}
+
+/* The first one of them. */
+static void look_around(const struct vfio_device *devs, unsigned n, unsigned at, bool alone,
+			const struct vfio_pci_hot_reset_info *info, struct in_the_way *ret)
+{
+	*ret = (struct in_the_way){ .told = false };
+	for (unsigned i = 0; i < info->count && !*ret->name; i++) {
+		const struct vfio_pci_dependent_device *hit = &info->devices[i];
+		const struct vfio_device *ours = device_of(devs, n, hit->devid);
+		bool foreign = hit->devid == (uint32_t)VFIO_PCI_DEVID_NOT_OWNED;
+		bool other = hit->devid != VFIO_PCI_DEVID_OWNED && hit->devid != devs[at].devid;
+
+		ret->told = ours && ours->no_reset;
+		if (foreign || (alone && other) || ret->told)
+			snprintf(ret->name, sizeof(ret->name), "%04x:%02x:%02x.%x", hit->segment,
+				 hit->bus, hit->devfn >> 3, hit->devfn & 7u);
 	}
 }
 
@@ -96,16 +115,16 @@ static void first_in_the_way(const struct vfio_device *dev,
  * A hot reset on behalf of devs[at]. What it hits of our own becomes clean with it. -EBUSY when a
  * function is in the way, and then its name; -ENODEV when there is no such reset.
  */
-static int hot_reset(struct vfio_device *devs, unsigned n, unsigned at, bool alone, char *ret_other,
-		     size_t size)
+static int hot_reset(struct vfio_device *devs, unsigned n, unsigned at, bool alone,
+		     struct in_the_way *ret_other)
 {
 	struct vfio_pci_hot_reset_info *info;
 	int r = vfio_hot_reset_info(&devs[at], &info);
 
 	if (r)
 		return r;
-	first_in_the_way(&devs[at], info, alone, ret_other, size);
-	if (*ret_other || !(info->flags & VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED))
+	look_around(devs, n, at, alone, info, ret_other);
+	if (*ret_other->name || !(info->flags & VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED))
 		r = -EBUSY;
 	else
 		r = vfio_hot_reset(&devs[at]);
@@ -119,14 +138,21 @@ static int hot_reset(struct vfio_device *devs, unsigned n, unsigned at, bool alo
 	return r;
 }
 
-static int refuse(const struct vfio_device *dev, int why, const char *other)
+static int refuse(const struct vfio_device *dev, int why, const struct in_the_way *other)
 {
-	if (why == -EBUSY && *other)
+	if (why == -EBUSY && other->told)
+		return fail(
+			STATUS_HOST, EBUSY,
+			"%s: cannot be reset: it has no reset of its own, and one of its bus "
+			"would hit %s, which is not to be reset (reset=none); leave that out, or "
+			"do without for both: add ,reset=none to this --vfio, too",
+			dev->name, other->name);
+	if (why == -EBUSY && *other->name)
 		return fail(STATUS_HOST, EBUSY,
 			    "%s: cannot be reset: it has no reset of its own, and one of its bus "
 			    "would hit %s; give the guest that one, too (thru bind %s, --vfio %s), "
 			    "or do without a reset: add ,reset=none to its --vfio",
-			    dev->name, other, other, other);
+			    dev->name, other->name, other->name, other->name);
 	return fail(
 		STATUS_HOST, ENOTTY,
 		"%s: cannot be reset: it has no reset of its own, and its bus has none, so what "
@@ -135,12 +161,31 @@ static int refuse(const struct vfio_device *dev, int why, const char *other)
 		dev->name);
 }
 
+/* All-ones are nobody's identifiers (PCIe 6.0 §7.5.1.1.1). The kernel has waited for it already. */
+static int check_alive(const struct vfio_device *dev)
+{
+	struct vfio_region_info config;
+	unsigned no_mmaps = 0;
+	uint8_t ids[4];
+	int r = vfio_region_info(dev, VFIO_PCI_CONFIG_REGION_INDEX, &config, NULL, &no_mmaps);
+
+	if (r || (!vfio_region_read(dev, config.offset + PCI_VENDOR_ID, ids, 4) &&
+		  load_le32(ids) != UINT32_MAX))
+		return r;
+	return fail(
+		STATUS_HOST, EIO,
+		"%s: does not answer after its reset; bring it back before it is used again: echo "
+		"1 > /sys/bus/pci/devices/%s/remove; echo 1 > /sys/bus/pci/rescan; or power the "
+		"host off",
+		dev->name, dev->name);
+}
+
 static int climb(struct vfio_device *devs, unsigned n, unsigned at, bool alone)
 {
 	struct vfio_device *dev = &devs[at];
 	struct vfio_device_info info;
+	struct in_the_way other = { .told = false };
 	struct abilities has;
-	char other[16] = "";
 	int r = vfio_device_info(dev, &info), hot;
 	bool can = !r && info.flags & VFIO_DEVICE_FLAGS_RESET;
 
@@ -155,7 +200,7 @@ static int climb(struct vfio_device *devs, unsigned n, unsigned at, bool alone)
 			return r;
 		can = false;
 	}
-	hot = hot_reset(devs, n, at, alone, other, sizeof(other));
+	hot = hot_reset(devs, n, at, alone, &other);
 	if (!hot)
 		return 0;
 	if (can) {
@@ -163,7 +208,7 @@ static int climb(struct vfio_device *devs, unsigned n, unsigned at, bool alone)
 		if (r != -ENOTTY)
 			return r;
 	}
-	return refuse(dev, hot, other);
+	return refuse(dev, hot, &other);
 }
 
 int vfio_reset_all(struct vfio_device *devs, unsigned n)
@@ -175,13 +220,32 @@ int vfio_reset_all(struct vfio_device *devs, unsigned n)
 			continue;
 		r = climb(devs, n, i, false);
 		if (!r)
+			r = check_alive(&devs[i]);
+		if (!r)
 			devs[i].state = VFIO_DEVICE_CLEAN;
 		first = first ? first : r;
 	}
 	return first;
 }
 
-int vfio_reset_alone(struct vfio_device *dev)
+#define TRIES    50       /* of a device that the host holds, ... */
+#define TRIES_NS 20000000 /* ... each so long after the other */
+
+int vfio_reset_alone(struct vfio_device *dev, const struct lock *lock)
 {
-	return dev->gone ? 0 : climb(dev, 1, 0, true);
+	const struct timespec pause = { .tv_nsec = TRIES_NS };
+	enum vfio_device_state state = dev->state;
+	int r = dev->gone ? 0 : climb(dev, 1, 0, true);
+
+	for (unsigned i = 1; i < TRIES && r == -EAGAIN && !(lock && lock_stopping(lock)); i++) {
+		nanosleep(&pause, NULL);
+		r = climb(dev, 1, 0, true);
+	}
+	/* It stays in use: at the end it is reset again. */
+	dev->state = state;
+	if (r == -EAGAIN)
+		return fail(STATUS_HOST, EAGAIN,
+			    "%s: the host holds the device, to take it back or to reset it",
+			    dev->name);
+	return r;
 }

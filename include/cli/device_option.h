@@ -36,6 +36,7 @@ struct device_option {
 	bool rom;
 	char rom_path[DEVICE_PATH]; /* "": the device's own */
 	bool p2p;
+	bool no_d3cold;
 	bool has_token;
 	uint8_t token[16]; /* RFC 9562 §4: bytes in the order of the text */
 };

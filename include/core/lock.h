@@ -45,6 +45,9 @@ void lock_drop(struct lock *lock) _releases_(lock);
  */
 bool lock_wait(struct lock *lock) _must_check_ _requires_(lock);
 
+/* The same, or until that time (clock.h). */
+bool lock_wait_until(struct lock *lock, uint64_t when) _must_check_ _requires_(lock);
+
 /* Something that others may wait for has changed. */
 void lock_wake(struct lock *lock) _requires_(lock);
 

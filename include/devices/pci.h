@@ -32,7 +32,7 @@ struct pci_function_ops {
 	/*
 	 * BAR `index` now decodes at `address` (guest physical, or a port); or it no longer does.
 	 * Called only on a change. `map` returns 0 or -errno; after an error the BAR counts as not
-	 * decoding, and is tried again at the next change of any BAR. See also `lazy_unmap`.
+	 * decoding, and is tried again at the next change of any BAR.
 	 */
 	int (*bar_map)(struct pci_function *fn, unsigned index, uint64_t address);
 	void (*bar_unmap)(struct pci_function *fn, unsigned index);
@@ -62,12 +62,6 @@ struct pci_function {
 	uint8_t w1c[PCI_CONFIG_SIZE];      /* bits that a written 1 clears */
 	struct pci_bar bars[PCI_BARS + 1];
 
-	/*
-	 * The function itself answers all-ones while a BAR's decode is off, so the root need not
-	 * unmap then: a decode toggle that ends where it began calls nothing. What is still mapped
-	 * goes when its address changes, when another BAR needs the place, or at pci_root_settle().
-	 */
-	bool lazy_unmap;
 	bool asleep; /* BARs do not decode, whatever the command register says: D3hot, lost */
 };
 
@@ -90,7 +84,6 @@ struct pci_root {
 	struct bus_region ecam, cf8;
 	struct bus_region *reset_control; /* answers bytes at CF9h, inside `cf8`; NULL: nobody */
 	struct pci_function host_bridge;  /* 00.0 */
-	uint64_t decode_changes;          /* see pci_root_settle() */
 };
 
 int pci_root_init(struct pci_root *root, const struct pci_root_config *config) _must_check_;
@@ -108,14 +101,6 @@ void pci_root_remove(struct pci_root *root, struct pci_function *fn);
  * -ENOSPC (recorded, naming function and BAR) when a window is full.
  */
 int pci_root_assign(struct pci_root *root) _must_check_;
-
-/*
- * KVM_RUN answered EFAULT: a vcpu touched memory that a device has taken back, most likely a BAR
- * whose decode went off and which is still mapped (see lazy_unmap). Unmap every such BAR. Returns
- * whether the vcpu should try again: something was unmapped, or decode has changed since `*seen`,
- * which is the vcpu's own, starts at 0 and is updated. False: the fault is not the bus's.
- */
-bool pci_root_settle(struct pci_root *root, uint64_t *seen);
 
 /* The GSI of INTx `pin` (1 = INTA) of device `devfn`: the root's swizzle (PCIe 6.0 §2.2.8.1). */
 unsigned pci_intx_gsi(const struct pci_root_config *config, unsigned devfn, unsigned pin);

@@ -49,6 +49,7 @@ struct vfio_function_config {
 	struct vfio_watch *watch; /* NULL: nobody keeps account */
 	bool rom;                 /* the guest sees an expansion ROM: rom_fd's, or the device's */
 	int rom_fd;               /* a file to take it from; -1: the device */
+	bool no_d3cold;           /* a guest that puts it to sleep gets D3hot and no more */
 	bool p2p;                 /* the other devices of `space` may reach its BARs */
 	struct vfio_space *space; /* of p2p only */
 };

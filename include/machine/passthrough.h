@@ -35,6 +35,7 @@ struct passthrough_device {
 	bool rom;
 	const char *rom_path; /* "": the device's own */
 	bool p2p;
+	bool no_d3cold;
 	const uint8_t *token; /* 16 bytes; NULL: none */
 };
 

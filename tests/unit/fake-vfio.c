@@ -190,7 +190,25 @@ static bool decodes(unsigned index)
 	uint16_t bit = fake.config[PCI_BASE_ADDRESS_0 + 4 * index] & 1 ? PCI_COMMAND_IO
 								       : PCI_COMMAND_MEMORY;
 
-	return load_le16(fake.config + PCI_COMMAND) & bit;
+	return fake.no_memory_enable || load_le16(fake.config + PCI_COMMAND) & bit;
+}
+
+static void ask(const char *what, uint64_t offset, uint32_t value)
+{
+	if (fake.asked)
+		fake.asked(what, offset, value);
+}
+
+/* As VFIO does: the device lost its BARs, and its user says that it wants to decode them. */
+static void command_written(uint64_t offset, const void *buf, unsigned len)
+{
+	if (offset > PCI_COMMAND || offset + len <= PCI_COMMAND)
+		return;
+	if (fake.reset_itself &&
+	    load_le(buf, len) >> (8 * (PCI_COMMAND - offset)) & PCI_COMMAND_MEMORY) {
+		fake.reset_itself = false;
+		fake.restored++;
+	}
 }
 
 static int region_rw(uint64_t at, void *buf, unsigned len, bool is_write)
@@ -207,14 +225,27 @@ static int region_rw(uint64_t at, void *buf, unsigned len, bool is_write)
 	if (index == VFIO_PCI_CONFIG_REGION_INDEX) {
 		if (offset + len > fake.config_size)
 			return wrong(-EFAULT, "config access at %#lx", (long)offset);
+		ask(is_write ? "config write" : "config read", offset,
+		    is_write ? (uint32_t)load_le(buf, len) : 0);
+		if (fake.config_error)
+			return fake.config_error;
 		fake.config_reads += !is_write;
 		fake.config_writes += is_write;
+		if (is_write)
+			command_written(offset, buf, len);
+		if (!is_write && fake.silent) {
+			fake.silent--;
+			memset(buf, 0xff, len);
+			return 0;
+		}
 		memcpy(is_write ? fake.config + offset : buf, is_write ? buf : fake.config + offset,
 		       len);
 		return 0;
 	}
 	if (offset + len > region->size)
 		return wrong(-EINVAL, "BAR %u access at %#lx", index, (long)offset);
+	if (index < 6 && fake.bar_busy[index])
+		return -EBUSY;
 	if (!decodes(index))
 		return wrong(-EIO, "BAR %u access while decode is off", index);
 	if (!region->data)
@@ -252,6 +283,7 @@ int vfio_region_read_some(const struct vfio_device *dev, uint64_t at, void *buf,
 		return wrong(-EINVAL, "long read of region %u at %#lx", index, (long)offset);
 	if (!(load_le16(fake.config + PCI_COMMAND) & PCI_COMMAND_MEMORY))
 		return wrong(-EIO, "ROM read while decode is off");
+	ask("rom", offset, len);
 	region->reads++;
 	if (fake.rom_stop && offset >= fake.rom_stop)
 		return fake.rom_error;
@@ -283,6 +315,8 @@ int vfio_region_mmap(const struct vfio_device *dev, uint64_t at, uint64_t size, 
 		offered |= range_holds(region->mmaps[i], offset, size);
 	if (!offered || offset % page || size % page || !size)
 		return wrong(-EINVAL, "mmap of BAR %u at %#lx", index, (long)offset);
+	if (fake.bar_busy[index])
+		return fail(STATUS_HOST, EBUSY, "fake: mmap of BAR %u", index);
 	hva = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (hva == MAP_FAILED)
 		return wrong(-ENOMEM, "mmap of BAR %u", index);
@@ -315,6 +349,7 @@ int vfio_irq_set_trigger(const struct vfio_device *dev, unsigned index, unsigned
 
 	(void)dev;
 	kind->calls++;
+	ask("irqs", index, count);
 	if (fake.gone)
 		return fail(STATUS_HOST, ENODEV, "fake: gone");
 	if (!count)
@@ -364,12 +399,19 @@ int vfio_device_reset(struct vfio_device *dev)
 {
 	if (!fake.has_reset)
 		return -ENOTTY;
+	ask("reset", 0, 0);
+	if (fake.reset_again) {
+		fake.reset_again--;
+		return -EAGAIN;
+	}
 	if (load_le16(fake.config + PCI_COMMAND) & PCI_COMMAND_MASTER)
 		wrong(-EINVAL, "reset with bus mastering on");
 	for (unsigned i = 0; i <= VFIO_PCI_MSIX_IRQ_INDEX; i++)
 		if (fake.irqs[i].on)
 			wrong(-EINVAL, "reset with interrupts on");
 	fake.resets++;
+	if (fake.dead_by_reset)
+		memset(fake.config, 0xff, sizeof(fake.config));
 	return 0;
 }
 

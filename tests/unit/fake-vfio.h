@@ -41,7 +41,17 @@ struct fake_vfio {
 	struct fake_irq_kind irqs[VFIO_PCI_NUM_IRQS];
 	int unmask_fd;
 	bool has_reset;
-	bool gone;          /* answers nothing any more */
+	bool gone;             /* answers nothing any more */
+	bool no_memory_enable; /* a VF: BARs answer whatever the command register says */
+	bool reset_itself; /* behind VFIO's back; until a write of the command register restores it */
+	unsigned restored;
+	unsigned silent;      /* reads of configuration space that answer all-ones yet */
+	int config_error;     /* what configuration space answers: 0 or -errno */
+	unsigned reset_again; /* resets that answer EAGAIN yet */
+	bool dead_by_reset;   /* a reset is the end of it */
+	bool bar_busy[6];     /* somebody of the host has claimed it */
+	/* Called as the device is asked: "config write", "config read", "reset", "low power", "irqs", "rom". */
+	void (*asked)(const char *what, uint64_t offset, uint32_t value);
 	unsigned irq_limit; /* vectors that the host has at most */
 	unsigned resets, hot_resets, mmaps, munmaps;
 	struct vfio_pci_dependent_device bus[4]; /* what a hot reset hits */

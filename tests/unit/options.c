@@ -70,9 +70,10 @@ static void everything(void)
 
 static void device_values(void)
 {
-	CHECK(!parse("--kernel|k|--vfio|00:02.0|--vfio|/dev/vfio/devices/vfio3,name=a.b-1|--vfio|"
-		     "fd=17,addr=1f.0,reset=none|--vfio|00:03.0,addr=1F.7,reset=auto|--iommufd|"
-		     "fd=9|--allow|acs-override|--allow=unsafe-interrupts"));
+	CHECK(!parse(
+		"--kernel|k|--vfio|00:02.0|--vfio|/dev/vfio/devices/vfio3,name=a.b-1|--vfio|"
+		"fd=17,addr=1f.0,reset=none,d3cold=off|--vfio|00:03.0,addr=1F.7,reset=auto,d3cold=on|--iommufd|"
+		"fd=9|--allow|acs-override|--allow=unsafe-interrupts"));
 	CHECK_EQ(o.n_vfio, 4);
 	CHECK_EQ(o.vfio[0].by, DEVICE_BY_BDF);
 	CHECK_EQ(o.vfio[0].devfn, 0);
@@ -85,6 +86,7 @@ static void device_values(void)
 	CHECK_EQ(o.vfio[2].fd, 17);
 	CHECK_EQ(o.vfio[2].devfn, 0xf8);
 	CHECK_EQ(o.vfio[2].reset, DEVICE_RESET_NONE);
+	CHECK(o.vfio[2].no_d3cold && !o.vfio[3].no_d3cold && !o.vfio[0].no_d3cold);
 	CHECK_EQ(o.vfio[3].devfn, 0xff);
 	CHECK(!o.vfio[3].has_token);
 	CHECK_EQ(o.iommufd, 9);

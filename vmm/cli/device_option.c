@@ -109,6 +109,12 @@ static const char *set_p2p(struct device_option *o, const char *value)
 	return o->p2p || !strcmp(value, "off") ? NULL : "not known; give on or off";
 }
 
+static const char *set_d3cold(struct device_option *o, const char *value)
+{
+	o->no_d3cold = !strcmp(value, "off");
+	return o->no_d3cold || !strcmp(value, "on") ? NULL : "not known; give on or off";
+}
+
 static const char *set_token(struct device_option *o, const char *value)
 {
 	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -146,6 +152,7 @@ static const struct key run_keys[] = {
 	{ "reset", set_reset },
 	{ "rom", set_rom },
 	{ "p2p", set_p2p },
+	{ "d3cold", set_d3cold },
 	{ "vf-token", set_token },
 	{ "group-fd", set_group_fd },
 	{ "container-fd", set_container_fd },

@@ -264,8 +264,9 @@ const struct option options_run[] = {
 	  "give the guest a PCI function: its address, as in\n"
 	  "0000:01:00.0, /dev/vfio/devices/vfioN, fd=N or\n"
 	  "socket=PATH; [,name=NAME][,addr=DD.F][,reset=auto|none]\n"
-	  "[,rom=on|off|FILE][,p2p=on|off][,vf-token=UUID]\n"
-	  "[,group-fd=N][,container-fd=N]; or group-fd=N alone\n"
+	  "[,rom=on|off|FILE][,p2p=on|off][,d3cold=on|off]\n"
+	  "[,vf-token=UUID][,group-fd=N][,container-fd=N];\n"
+	  "or group-fd=N alone;\n"
 	  "once for each function; see thru devices, thru bind" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu; see thru open" },
 	{ "--vfio-api", "WAY", false, set_vfio_api,

@@ -4,13 +4,20 @@
  */
 #include <core/lock.h>
 
+#include <base/clock.h>
 #include <string.h>
+#include <time.h>
 
 void lock_init(struct lock *lock)
 {
+	pthread_condattr_t attr;
+
 	memset(lock, 0, sizeof(*lock));
 	pthread_mutex_init(&lock->mutex, NULL);
-	pthread_cond_init(&lock->changed, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&lock->changed, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 void lock_deinit(struct lock *lock)
@@ -33,6 +40,16 @@ bool lock_wait(struct lock *lock)
 {
 	if (!lock_stopping(lock))
 		pthread_cond_wait(&lock->changed, &lock->mutex);
+	return !lock_stopping(lock);
+}
+
+bool lock_wait_until(struct lock *lock, uint64_t when)
+{
+	const struct timespec ts = { .tv_sec = (time_t)(when / NS_PER_S),
+				     .tv_nsec = (long)(when % NS_PER_S) };
+
+	if (!lock_stopping(lock))
+		pthread_cond_timedwait(&lock->changed, &lock->mutex, &ts);
 	return !lock_stopping(lock);
 }
 

@@ -199,6 +199,7 @@ int passthrough_add(struct passthrough *pt, struct board *board)
 			.multifunction = has_siblings(pt, i),
 			.rom = pt->config.devices[i].rom,
 			.rom_fd = pt->rom_fds[i],
+			.no_d3cold = pt->config.devices[i].no_d3cold,
 			.p2p = pt->config.devices[i].p2p,
 			.space = &pt->space,
 		};
@@ -216,18 +217,17 @@ int passthrough_add(struct passthrough *pt, struct board *board)
  */
 static void reset_after(struct passthrough *pt)
 {
-	bool had_reason = *error_message();
+	struct error why;
 	int r = 0;
 
 	for (unsigned i = 0; i < pt->n; i++)
 		if (!pt->devices[i].bound)
 			return;
+	error_take(&why);
 	r = vfio_reset_all(pt->devices, pt->n);
 	if (r && r != -EAGAIN)
-		log_warn("after use: %s",
-			 had_reason ? "a device could not be reset" : error_message());
-	if (r && !had_reason)
-		error_clear();
+		log_warn("after use: %s", error_message());
+	error_put(&why);
 }
 
 void passthrough_release(struct passthrough *pt, const struct memory *memory)

@@ -66,20 +66,6 @@ static void run_failed(struct vcpu *vcpu, int err)
 			vcpu->index, strerror(err));
 }
 
-/*
- * EFAULT may be a BAR whose decode is off and which is still mapped (devices/pci/bar.c). Returns
- * whether to try again.
- */
-static bool bar_fault(struct vcpu *vcpu, uint64_t *decode_seen)
-{
-	bool again;
-
-	lock_take(vcpu->board->loop->lock);
-	again = pci_root_settle(&vcpu->board->pci, decode_seen);
-	lock_drop(vcpu->board->loop->lock);
-	return again;
-}
-
 /* Handle one exit with the lock held. Returns whether the vcpu may run on. */
 static bool exit_handle(struct vcpu *vcpu)
 {
@@ -123,7 +109,6 @@ static void *vcpu_main(void *arg)
 	struct vcpu_thread thread = *(struct vcpu_thread *)arg;
 	struct vcpu *vcpu = thread.vcpu;
 	struct lock *lock = vcpu->board->loop->lock;
-	uint64_t decode_seen = 0;
 	bool go_on = true;
 	int r;
 
@@ -136,11 +121,7 @@ static void *vcpu_main(void *arg)
 			continue;
 		}
 		if (r < 0) {
-			int err = errno;
-
-			if (err == EFAULT && bar_fault(vcpu, &decode_seen))
-				continue;
-			run_failed(vcpu, err);
+			run_failed(vcpu, errno);
 			break;
 		}
 		count(thread.set, vcpu->run->exit_reason);

@@ -49,6 +49,7 @@ int run_open_devices(struct passthrough *pt, const struct run_options *options)
 			.rom = o->rom,
 			.rom_path = o->rom_path,
 			.p2p = o->p2p,
+			.no_d3cold = o->no_d3cold,
 			.token = o->has_token ? o->token : NULL,
 		};
 	}

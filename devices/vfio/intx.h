@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * INTx of a passed function.
+ */
+#pragma once
+
+#include "io.h"
+
+#include <core/irq.h>
+
+struct vfio_intx {
+	struct vfio_io *io;
+	struct irq_router *irq;
+	uint8_t pin; /* 1 = INTA; 0: none */
+	unsigned gsi;
+	bool on; /* in the host */
+	int fd, unmask_fd;
+};
+
+/* `pin` is what the configuration space says; one that VFIO cannot hand on is none. */
+int vfio_intx_init(struct vfio_intx *intx, struct vfio_io *io, struct irq_router *irq,
+		   uint8_t pin) _must_check_;
+int vfio_intx_enable(struct vfio_intx *intx) _must_check_;
+int vfio_intx_disable(struct vfio_intx *intx);
