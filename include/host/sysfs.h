@@ -93,6 +93,7 @@ bool sysfs_cdev_group(unsigned int major, unsigned int minor, int *ret, bool *re
 
 /* Whether that function can signal PME from a state that it sleeps in: D3hot, D3cold. */
 bool sysfs_cdev_can_wake(unsigned int major, unsigned int minor);
+bool sysfs_can_wake(struct bdf bdf); /* the same by its address */
 
 /* A boolean module parameter, and whether a word is on the kernel's command line; false: not there. */
 bool sysfs_parameter(const char *module, const char *name);

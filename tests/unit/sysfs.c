@@ -299,6 +299,11 @@ static void can_wake(void)
 	CHECK(!sysfs_cdev_can_wake(511, 3));
 	put(path_of("%s/power/wakeup", device), "disabled\n", 9);
 	CHECK(sysfs_cdev_can_wake(511, 3));
+	/* The same by its address. */
+	put_function("0000:00:02.0", "vfio-pci", 1, 0);
+	CHECK(!sysfs_can_wake((struct bdf){ .device = 2 }));
+	put_text("0000:00:02.0", "power/wakeup", "disabled\n");
+	CHECK(sysfs_can_wake((struct bdf){ .device = 2 }));
 }
 
 static void put_file(const char *name, const char *text)

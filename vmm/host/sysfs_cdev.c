@@ -67,19 +67,35 @@ static bool config_can_wake(int fd)
 	return false;
 }
 
-bool sysfs_cdev_can_wake(unsigned int major, unsigned int minor)
+static bool can_wake(const char *device)
 {
 	char path[PATH_MAX];
 	_cleanup_fd_ int fd = -1;
 
 	/* There when the function has PME, for everybody, but only in kernels that can suspend. */
-	sysfs_path(path, "/sys/dev/char/%u:%u/device/power/wakeup", major, minor);
+	sysfs_path(path, "%s/power/wakeup", device);
 	if (access(path, F_OK) == 0)
 		return true;
 	/* Beyond byte 64 for the privileged only. */
-	sysfs_path(path, "/sys/dev/char/%u:%u/device/config", major, minor);
+	sysfs_path(path, "%s/config", device);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd >= 0 && config_can_wake(fd);
+}
+
+bool sysfs_cdev_can_wake(unsigned int major, unsigned int minor)
+{
+	char device[64];
+
+	snprintf(device, sizeof(device), "/sys/dev/char/%u:%u/device", major, minor);
+	return can_wake(device);
+}
+
+bool sysfs_can_wake(struct bdf bdf)
+{
+	char device[64], name[BDF_TEXT];
+
+	snprintf(device, sizeof(device), "/sys/bus/pci/devices/%s", bdf_format(bdf, name));
+	return can_wake(device);
 }
 
 static int fail_cdev(const char *bdf, const char *path, int errnum)

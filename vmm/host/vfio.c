@@ -206,7 +206,11 @@ bool vfio_can_wake(const struct vfio_device *dev)
 {
 	struct stat st;
 
-	return !feature(dev, VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
-				     VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP) &&
-	       !fstat(dev->fd, &st) && sysfs_cdev_can_wake(major(st.st_rdev), minor(st.st_rdev));
+	if (feature(dev, VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
+				 VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP))
+		return false;
+	/* What a group gave is a file without a number. */
+	if (dev->group)
+		return sysfs_can_wake(dev->bdf);
+	return !fstat(dev->fd, &st) && sysfs_cdev_can_wake(major(st.st_rdev), minor(st.st_rdev));
 }

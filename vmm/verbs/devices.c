@@ -6,6 +6,7 @@
 #include "verbs.h"
 
 #include <hostfn/hostfn.h>
+#include <hostfn/hostway.h>
 #include <cli/json.h>
 #include <cli/options.h>
 
@@ -65,6 +66,17 @@ static const char *class_words(uint32_t class)
 	return "other";
 }
 
+/* By which way it can be had; "" when it is not VFIO's, or nothing of it is to be opened. */
+static const char *way_of(const struct host_function *fn)
+{
+	char why[HOSTFN_WHY];
+	enum vfio_way way;
+
+	if (!hostfn_is_vfio(fn) || hostway_find(fn, 1, HOSTWAY_ANY, &way, why, sizeof(why)))
+		return "";
+	return vfio_way_name(way);
+}
+
 static void print_row(const struct host_function *fn, const struct hostfn_reset *reset, int width)
 {
 	char name[BDF_TEXT], group[16] = "-", why[HOSTFN_WHY];
@@ -74,7 +86,10 @@ static void print_row(const struct host_function *fn, const struct hostfn_reset 
 		snprintf(group, sizeof(group), "%d", fn->group);
 	printf("%-*s  %04x:%04x  %-21s  %5s  %-14s  %-6s  %-5s  %s\n", width,
 	       bdf_format(fn->bdf, name), fn->vendor, fn->device, class_words(fn->class), group,
-	       *fn->driver ? fn->driver : "-", *fn->cdev ? fn->cdev : "-",
+	       *fn->driver ? fn->driver : "-",
+	       *fn->cdev     ? fn->cdev
+	       : *way_of(fn) ? "group"
+			     : "-",
 	       hostfn_is_bridge(fn) ? "-" : how,
 	       hostfn_takes(fn, reset, why, sizeof(why)) ? why : "ready");
 	if (!hostfn_is_bridge(fn) && (!*reset->how || reset->n_with))
@@ -194,6 +209,7 @@ static void print_object(const struct host_function *fn, const struct hostfn_res
 	print_key("driver", fn->driver);
 	print_key("driver_override", fn->driver_override);
 	print_key("cdev", fn->cdev);
+	print_key("way", way_of(fn));
 	print_reset(fn, reset);
 	printf("    \"bridge\": %s,\n    \"ready\": %s,\n    \"reason\": ",
 	       hostfn_is_bridge(fn) ? "true" : "false", ready ? "true" : "false");

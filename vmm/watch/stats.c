@@ -167,6 +167,11 @@ static void host_name(const struct vfio_device *dev, char bdf[32])
 	struct stat st;
 	ssize_t n = -1;
 
+	/* What a group gave is a file without a number. */
+	if (dev->group) {
+		bdf_format(dev->bdf, bdf);
+		return;
+	}
 	if (!fstat(dev->fd, &st)) {
 		snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
 			 minor(st.st_rdev));
