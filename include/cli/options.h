@@ -52,6 +52,7 @@ struct open_options {
 	uint64_t memlock;   /* bytes; 0: as it is; UINT64_MAX: unlimited */
 	unsigned allow;     /* HOSTSAFE_* */
 	bool bind;          /* to vfio-pci, where they are not */
+	bool force;         /* with that, what the host uses, too */
 	bool bound;         /* hand them over bound to the iommufd */
 };
 
@@ -68,7 +69,11 @@ int options_parse_probe(int argc, char **argv, struct bdf *ret, unsigned *ret_n,
 /* `trace`: one file. */
 int options_parse_trace(int argc, char **argv, const char **ret_path) _must_check_;
 
-/* `bind`, `unbind`: one BDF or more, each once. *ret has room for argc. */
+/* `bind`: one BDF or more, each once, and --force. *ret has room for argc. */
+int options_parse_bind(int argc, char **argv, struct bdf *ret, unsigned *ret_n,
+		       bool *ret_force) _must_check_;
+
+/* `unbind`: one BDF or more, each once. The same. */
 int options_parse_bdfs(int argc, char **argv, struct bdf *ret, unsigned *ret_n) _must_check_;
 
 /* `open`: options and functions, then -- and a command. */

@@ -46,6 +46,18 @@ bool sysfs_exists(const char *path);
 /* Whether this process may read and write it. */
 bool sysfs_may_open(const char *path);
 
+/* What a directory below the root holds, sorted; none when it cannot be read. */
+struct sysfs_names {
+	char **at;
+	unsigned n;
+};
+
+void sysfs_names(const char *path, struct sysfs_names *ret);
+void sysfs_names_free(struct sysfs_names *names);
+
+/* Where the two lead to, the first is the second, or below it. */
+bool sysfs_is_below(const char *path, const char *above);
+
 /* Fill one function. -ENODEV (recorded) when no such function exists. */
 int sysfs_function(struct bdf bdf, struct host_function *ret) _must_check_;
 
@@ -99,6 +111,15 @@ bool sysfs_can_wake(struct bdf bdf); /* the same by its address */
 bool sysfs_parameter(const char *module, const char *name);
 bool sysfs_cmdline_has(const char *option);
 
+/*
+ * The module of a vendor's variant of vfio-pci that is made for this function, and the driver that it
+ * has registered, "" when it is not loaded. False when there is none: plain vfio-pci is the one.
+ */
+bool sysfs_variant(struct bdf bdf, char module[64], char driver[32]);
+
 /* driver_override, driver/unbind, drivers_probe. `driver` "" means "no override". */
 int sysfs_bind(struct bdf bdf, const char *driver) _must_check_;
+
+/* What sysfs_bind() would be refused for, before anything is unbound: the driver, permission. */
+int sysfs_bind_check(struct bdf bdf, const char *driver) _must_check_;
 int sysfs_unbind(struct bdf bdf) _must_check_;

@@ -47,6 +47,10 @@ int hostfn_group_free(const struct host_function *fn, const struct bdf *except, 
  */
 bool hostfn_is_vfio(const struct host_function *fn);
 
+/* By its name: vfio-pci and the vendors' variants of it; and one that would keep a group from guests. */
+bool hostfn_driver_is_vfio(const char *driver);
+bool hostfn_driver_is_hosts(const char *driver);
+
 /* To take `other` from the host would end `fn`, or virtual functions of others. */
 bool hostfn_must_stay(const struct host_function *fn, struct bdf other);
 

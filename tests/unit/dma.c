@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <host/way.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -149,8 +150,8 @@ static void whose_pins(void)
 	CHECK_EQ(pinned("Name:\tx", 1000), 0);
 }
 
-/* As a process without privilege, whose limit is 4 MiB. */
-static int with_limit(uint64_t size, const char **want)
+/* As a process without privilege, whose limit is 4 MiB; as root of a user namespace of its own. */
+static int with_limit_as(bool root_of_its_own, uint64_t size, const char **want)
 {
 	struct rlimit limit = { MIB(1), MIB(4) };
 	int status = 1;
@@ -158,6 +159,8 @@ static int with_limit(uint64_t size, const char **want)
 
 	if (!pid) {
 		bool done = !setrlimit(RLIMIT_MEMLOCK, &limit) && (geteuid() || !setuid(65534));
+		if (done && root_of_its_own && unshare(CLONE_NEWUSER))
+			_exit(3);
 		int r = done ? dma_check_memlock(&space, size) : -EIO;
 
 		if (!r)
@@ -169,6 +172,25 @@ static int with_limit(uint64_t size, const char **want)
 	}
 	waitpid(pid, &status, 0);
 	return WEXITSTATUS(status);
+}
+
+static int with_limit(uint64_t size, const char **want)
+{
+	return with_limit_as(false, size, want);
+}
+
+/* CAP_IPC_LOCK of another user namespace is none: VFIO asks the first. */
+static void limit_in_a_user_namespace(void)
+{
+	const char *words[] = { "pins the guest's memory, 5120 KiB", "limit is 4096 KiB", NULL };
+	int r;
+
+	set_up();
+	r = with_limit_as(true, MIB(5), words);
+	if (r == 3)
+		SKIP("an ordinary user may make no user namespace here");
+	CHECK_EQ(r, 1);
+	CHECK_EQ(with_limit_as(true, MIB(4), words), 0);
 }
 
 static void limit_on_locked_memory(void)
@@ -187,6 +209,6 @@ static void limit_on_locked_memory(void)
 static const struct test tests[] = {
 	TEST(ram_is_kept_then_mapped), TEST(windows_are_kept_for_p2p),
 	TEST(windows_without_end),     TEST(whose_pins),
-	TEST(limit_on_locked_memory),
+	TEST(limit_on_locked_memory),  TEST(limit_in_a_user_namespace),
 };
 TEST_MAIN(tests)

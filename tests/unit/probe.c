@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -88,6 +90,29 @@ static void bare_host(void)
 	CHECK_ROW("hugepages", PROBE_NO, "none are reserved");
 }
 
+/* The bit counts in the first user namespace only; elsewhere the hard limit is what there is. */
+static void check_memlock(void)
+{
+	struct rlimit limit = { KIB(64), MIB(128) };
+	int status;
+
+	put("/proc/self/ns/.keep", "");
+	link_to("user:[4026532999]", "/proc/self/ns/user");
+	if (!fork()) {
+		p.n = 0;
+		if (setrlimit(RLIMIT_MEMLOCK, &limit))
+			_exit(0); /* an ordinary user, whose limit is lower */
+		probe_files(&p);
+		_exit(strcmp(row("memlock")->value, "131072 KiB: a guest's memory must be less"));
+	}
+	CHECK(wait(&status) > 0 && !status);
+	take("/proc/self/ns/user");
+	link_to("user:[4026531837]", "/proc/self/ns/user");
+	p.n = 0;
+	probe_files(&p);
+	CHECK_ROW("memlock", PROBE_OK, "CAP_IPC_LOCK");
+}
+
 static void good_host(void)
 {
 	put("/proc/interrupts", "  CPU0\n 0: 19 IR-IO-APIC 2-edge timer\n");
@@ -126,6 +151,7 @@ static void good_host(void)
 	CHECK_ROW("way", PROBE_OK, "cdev, iommufd");
 	CHECK(!*row("way")->mend);
 	CHECK_ROW("memlock", PROBE_OK, "CAP_IPC_LOCK");
+	check_memlock();
 	CHECK_ROW("page_size", PROBE_OK, " KiB: ");
 	CHECK_ROW("hugepages", PROBE_OK, "100 of 512 of 2048kB");
 	put(FN "/iommu/intel-iommu/cap", "9e2ff0505\n"); /* MGAW 2fh: 48 */

@@ -36,9 +36,53 @@ int options_parse_devices(int argc, char **argv, bool *ret_json)
 
 /* --- bind, unbind --- */
 
+struct bind_words {
+	struct bdf_list list;
+	bool force;
+};
+
+static int set_force(void *to, const char *value)
+{
+	(void)value;
+	((struct bind_words *)to)->force = true;
+	return 0;
+}
+
+const struct option options_bind[] = {
+	{ "--force", NULL, false, set_force,
+	  "also what the host uses, which it then loses, and what\n"
+	  "shares an IOMMU group with something of the host's" },
+	{ 0 },
+};
+
 static int add_bdf(void *to, const char *word)
 {
 	return options_bdf(to, word);
+}
+
+static int check_some(char **argv, const struct bdf_list *list)
+{
+	return list->n ? 0
+		       : options_refuse("%s: which function? give its PCI address, as in thru %s "
+					"0000:01:00.0",
+					argv[0], argv[0]);
+}
+
+static int add_bind_bdf(void *to, const char *word)
+{
+	return options_bdf(&((struct bind_words *)to)->list, word);
+}
+
+int options_parse_bind(int argc, char **argv, struct bdf *ret, unsigned *ret_n, bool *ret_force)
+{
+	struct bind_words words = { .list = { .at = ret, .max = (unsigned)argc } };
+	int r = options_walk(argc, argv, options_bind, add_bind_bdf, &words, NULL);
+
+	if (!r)
+		r = check_some(argv, &words.list);
+	*ret_n = words.list.n;
+	*ret_force = words.force;
+	return r;
 }
 
 int options_parse_bdfs(int argc, char **argv, struct bdf *ret, unsigned *ret_n)
@@ -46,10 +90,8 @@ int options_parse_bdfs(int argc, char **argv, struct bdf *ret, unsigned *ret_n)
 	struct bdf_list list = { .at = ret, .max = (unsigned)argc };
 	int r = options_walk(argc, argv, options_none, add_bdf, &list, NULL);
 
-	if (!r && !list.n)
-		r = options_refuse("%s: which function? give its PCI address, as in thru %s "
-				   "0000:01:00.0",
-				   argv[0], argv[0]);
+	if (!r)
+		r = check_some(argv, &list);
 	if (!r)
 		*ret_n = list.n;
 	return r;
@@ -125,6 +167,13 @@ static int set_bind(void *to, const char *value)
 	return 0;
 }
 
+static int set_open_force(void *to, const char *value)
+{
+	(void)value;
+	((struct open_options *)to)->force = true;
+	return 0;
+}
+
 static int set_bound(void *to, const char *value)
 {
 	(void)value;
@@ -157,6 +206,7 @@ static int set_allow(void *to, const char *value)
 const struct option options_open[] = {
 	{ "--user", "NAME", false, set_user, "who is to have them; nothing of root's stays" },
 	{ "--bind", NULL, false, set_bind, "bind them to vfio-pci first, where they are not" },
+	{ "--force", NULL, false, set_open_force, "with --bind, as for thru bind" },
 	{ "--bound", NULL, false, set_bound,
 	  "hand them over bound to the iommufd; a VF then takes\n"
 	  "its token here: BDF,vf-token=UUID" },
@@ -212,6 +262,8 @@ static int check_open(const struct open_options *o)
 	if (o->socket && (!*o->socket || strlen(o->socket) > 100))
 		return options_refuse("--socket %s: not a path of 1 to 100 bytes; give another",
 				      o->socket);
+	if (o->force && !o->bind)
+		return options_refuse("--force: says how to bind; add --bind, or leave it out");
 	return check_tokens(o);
 }
 

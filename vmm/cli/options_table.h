@@ -16,8 +16,8 @@ struct option {
 };
 
 /* A row without a name ends a table. */
-extern const struct option options_run[], options_devices[], options_open[], options_probe[],
-	options_none[];
+extern const struct option options_run[], options_bind[], options_devices[], options_open[],
+	options_probe[], options_none[];
 
 /*
  * All of argv but its first word, the verb: an option by its row's `set`, any other word by `word`.

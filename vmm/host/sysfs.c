@@ -33,20 +33,6 @@ static unsigned long read_number(const char *bdf, const char *name)
 	return strtoul(text, NULL, 0);
 }
 
-void sysfs_last(const char *path, char *text, size_t size)
-{
-	char target[PATH_MAX];
-	const char *last;
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-	text[0] = 0;
-	if (n <= 0)
-		return;
-	target[n] = 0;
-	last = strrchr(target, '/');
-	snprintf(text, size, "%.*s", (int)size - 1, last ? last + 1 : target);
-}
-
 void sysfs_link(const char *bdf, const char *name, char *text, size_t size)
 {
 	char path[PATH_MAX];

@@ -94,6 +94,19 @@ static int fail_probe(struct bdf bdf, const char *name, const char *driver, int 
 	return r;
 }
 
+int sysfs_bind_check(struct bdf bdf, const char *driver)
+{
+	char path[PATH_MAX], name[BDF_TEXT];
+	int r = check_driver(bdf_format(bdf, name), driver);
+
+	if (r)
+		return r;
+	sysfs_path(path, "/sys/bus/pci/devices/%s/driver_override", name);
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS))
+		return fail_write(name, "choose its driver (driver_override)", errno);
+	return 0;
+}
+
 int sysfs_bind(struct bdf bdf, const char *driver)
 {
 	struct host_function fn;

@@ -7,9 +7,11 @@
 #include "sysfs_path.h"
 
 #include <base/fd.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +37,20 @@ void sysfs_path(char path[PATH_MAX], const char *fmt, ...)
 	va_start(ap, fmt);
 	make_path(path, fmt, ap);
 	va_end(ap);
+}
+
+void sysfs_last(const char *path, char *text, size_t size)
+{
+	char target[PATH_MAX];
+	const char *last;
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	text[0] = 0;
+	if (n <= 0)
+		return;
+	target[n] = 0;
+	last = strrchr(target, '/');
+	snprintf(text, size, "%.*s", (int)size - 1, last ? last + 1 : target);
 }
 
 /* All of a file that fits; what cannot be opened (a negative `fd`) or read is "" and false. */
@@ -75,6 +91,61 @@ bool sysfs_may_open(const char *path)
 
 	sysfs_path(whole, "%s", path);
 	return access(whole, R_OK | W_OK) == 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void sysfs_names(const char *path, struct sysfs_names *ret)
+{
+	char whole[PATH_MAX], **more;
+	struct dirent *entry;
+	DIR *dir;
+
+	*ret = (struct sysfs_names){ .n = 0 };
+	sysfs_path(whole, "%s", path);
+	dir = opendir(whole);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		more = reallocarray(ret->at, ret->n + 1, sizeof(*more));
+		if (!more)
+			break;
+		ret->at = more;
+		ret->at[ret->n] = strdup(entry->d_name);
+		if (!ret->at[ret->n])
+			break;
+		ret->n++;
+	}
+	if (dir)
+		closedir(dir);
+	if (ret->n)
+		qsort(ret->at, ret->n, sizeof(*ret->at), by_text);
+}
+
+void sysfs_names_free(struct sysfs_names *names)
+{
+	while (names->n)
+		free(names->at[--names->n]);
+	free(names->at);
+	names->at = NULL;
+}
+
+bool sysfs_is_below(const char *path, const char *above)
+{
+	char whole[PATH_MAX], real[PATH_MAX], real_above[PATH_MAX];
+	size_t len;
+
+	sysfs_path(whole, "%s", path);
+	if (!realpath(whole, real))
+		return false;
+	sysfs_path(whole, "%s", above);
+	if (!realpath(whole, real_above))
+		return false;
+	len = strlen(real_above);
+	return !strncmp(real, real_above, len) && (real[len] == '/' || !real[len]);
 }
 
 int sysfs_open(int flags, const char *fmt, va_list ap)

@@ -38,7 +38,7 @@ bool hostfn_is_bridge(const struct host_function *fn)
 }
 
 /* mlx5_vfio_pci, hisi-acc-vfio-pci, vfio-pci... (drivers/vfio/pci): of the family by their names. */
-static bool driver_is_vfio(const char *driver)
+bool hostfn_driver_is_vfio(const char *driver)
 {
 	size_t n = strlen(driver);
 
@@ -48,7 +48,7 @@ static bool driver_is_vfio(const char *driver)
 
 bool hostfn_is_vfio(const struct host_function *fn)
 {
-	return fn->has_vfio_dev || driver_is_vfio(fn->driver);
+	return fn->has_vfio_dev || hostfn_driver_is_vfio(fn->driver);
 }
 
 /*
@@ -58,7 +58,12 @@ bool hostfn_is_vfio(const struct host_function *fn)
 static bool driver_is_harmless(const char *driver)
 {
 	return !*driver || !strcmp(driver, "pci-stub") || !strcmp(driver, "pcieport") ||
-	       driver_is_vfio(driver);
+	       hostfn_driver_is_vfio(driver);
+}
+
+bool hostfn_driver_is_hosts(const char *driver)
+{
+	return !driver_is_harmless(driver);
 }
 
 /* vfio-platform, vfio-amba, vfio-fsl-mc, vfio-cdx: the same of what is no PCI function. */
@@ -194,7 +199,7 @@ int hostfn_ready(const struct host_function *fn, char *why, size_t size)
 	if (!hostfn_is_vfio(fn))
 		return answer(a, EBUSY, "is bound to %s; run: thru bind %s", fn->driver, name);
 	/* A vendor's driver that made it VFIO's shares the IOMMU out on its own (vGPU). */
-	r = driver_is_vfio(fn->driver) ? hostfn_group_free(fn, NULL, 0, why, size) : 0;
+	r = hostfn_driver_is_vfio(fn->driver) ? hostfn_group_free(fn, NULL, 0, why, size) : 0;
 	if (r)
 		return r;
 	return hostway_find(fn, 1, HOSTWAY_ANY, &way, why, size);

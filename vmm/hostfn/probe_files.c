@@ -11,6 +11,7 @@
 
 #include <base/error.h>
 #include <errno.h>
+#include <host/memlock.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -183,17 +184,6 @@ static void probe_vfio(struct probe *p)
 	probe_way(p, driver, strstr(text, " vfio-dev\n"), strstr(text, " vfio\n"));
 }
 
-static bool may_lock_any(void)
-{
-	char text[8192];
-	const char *at;
-
-	if (!sysfs_read("/proc/self/status", text, sizeof(text)))
-		return false;
-	at = strstr(text, "CapEff:");
-	return at && strtoull(at + strlen("CapEff:"), NULL, 16) & BIT64(14); /* CAP_IPC_LOCK */
-}
-
 static void probe_memory(struct probe *p)
 {
 	/* The pools of hosts with pages of 4, 16 and 64 KiB. */
@@ -204,20 +194,19 @@ static void probe_memory(struct probe *p)
 	struct rlimit limit;
 	bool any = false;
 
-	if (may_lock_any())
+	/* The hard limit: thru run raises the soft one to it. */
+	if (memlock_is_void())
 		probe_add(p, "memlock", PROBE_OK, "unlimited (CAP_IPC_LOCK)");
 	else if (getrlimit(RLIMIT_MEMLOCK, &limit))
 		probe_add(p, "memlock", PROBE_UNKNOWN, "%s", strerror(errno));
-	else if (limit.rlim_cur == RLIM_INFINITY)
+	else if (limit.rlim_max == RLIM_INFINITY)
 		probe_add(p, "memlock", PROBE_OK, "unlimited");
 	else {
-		probe_add(p, "memlock", limit.rlim_cur < MIB(64) ? PROBE_BAD : PROBE_OK,
+		probe_add(p, "memlock", limit.rlim_max < MIB(64) ? PROBE_BAD : PROBE_OK,
 			  "%llu KiB: a guest's memory must be less",
-			  (unsigned long long)limit.rlim_cur >> 10);
-		probe_mend(p,
-			   limit.rlim_max > limit.rlim_cur
-				   ? "ulimit -l unlimited"
-				   : "raise memlock in /etc/security/limits.conf, or run as root");
+			  (unsigned long long)limit.rlim_max >> 10);
+		probe_mend(p, "raise memlock in /etc/security/limits.conf, or use thru open "
+			      "--memlock");
 	}
 	probe_add(p, "page_size", PROBE_OK,
 		  "%ld KiB: smaller BARs are trapped, and what shares a page with an MSI-X table",

@@ -10,24 +10,11 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <host/memlock.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-static bool may_lock_any(void)
-{
-	char line[128];
-	unsigned long long caps = 0;
-	FILE *f = fopen("/proc/self/status", "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return caps & BIT64(14); /* CAP_IPC_LOCK: iommufd does not account then */
-}
 
 uint64_t dma_pinned_by(FILE *status, unsigned uid)
 {
@@ -89,7 +76,8 @@ int dma_check_memlock(const struct vfio_space *space, uint64_t size)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_MEMLOCK, &limit);
 	}
-	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY || may_lock_any())
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY ||
+	    memlock_is_void())
 		return 0;
 	limit_kib = limit.rlim_cur >> 10;
 	if (need > limit_kib)

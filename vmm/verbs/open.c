@@ -4,9 +4,8 @@
  * It opens the devices and an iommufd, and hands them over: to a command that it becomes, or through
  * a socket. Whoever has them needs no access to /dev/vfio or /dev/iommu.
  *
- * Descriptors of the command: 3 is the iommufd, 4 and up are the devices in the order given. Over the
- * socket each connection gets one message: the device's name as text, and by SCM_RIGHTS the device
- * and the iommufd.
+ * Descriptors of the command: 3 is the iommufd, 4 and up are the devices in the order given. The socket:
+ * serve.c; what the user gets of root's otherwise, which is nothing: become.c, relay.c.
  *
  * The devices are bound to the iommufd here when asked to (--bound), else by whoever has them. KVM is
  * then told of a device after its bind, where the documented order is before
@@ -17,8 +16,12 @@
  * against the user: two guests of one user then have a limit each. Only a privileged process may
  * choose that. Main thread only.
  */
+#include "become.h"
+#include "relay.h"
+#include "serve.h"
 #include "verbs.h"
 
+#include <hostfn/hostbind.h>
 #include <hostfn/hostfn.h>
 #include <hostfn/hostsafe.h>
 #include <cli/options.h>
@@ -27,20 +30,13 @@
 #include <base/fd.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <host/iommufd.h>
 #include <host/vfio.h>
-#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define FIRST_FD 3
@@ -65,17 +61,26 @@ static int find_user(struct opened *o)
 	return 0;
 }
 
-/* To vfio-pci where that is asked for; *fn is what it then is. */
-static int make_ready(const struct opened *o, struct bdf bdf, struct host_function *fn)
+/* To vfio-pci where that is asked for: all are asked about before the first is moved. */
+static int bind_all(const struct opened *o)
+{
+	struct bdf bdfs[OPTIONS_VFIO_MAX];
+	unsigned n = o->options->bind ? o->options->n : 0;
+	int r;
+
+	for (unsigned i = 0; i < n; i++)
+		bdfs[i] = o->options->devices[i].bdf;
+	r = hostbind_check(bdfs, n, o->options->force);
+	for (unsigned i = 0; !r && i < n; i++)
+		r = hostbind(bdfs[i], o->options->force);
+	return r;
+}
+
+static int make_ready(struct bdf bdf, struct host_function *fn)
 {
 	char why[HOSTFN_WHY], name[BDF_TEXT];
 	int r = sysfs_function(bdf, fn);
 
-	if (!r && o->options->bind && !hostfn_is_vfio(fn)) {
-		r = hostfn_is_bridge(fn) ? 0 : sysfs_bind(bdf, "vfio-pci");
-		if (!r)
-			r = sysfs_function(bdf, fn);
-	}
 	if (!r && hostfn_ready(fn, why, sizeof(why)))
 		r = fail(STATUS_HOST, ENODEV, "%s %s", bdf_format(bdf, name), why);
 	return r;
@@ -85,7 +90,7 @@ static int open_device(struct opened *o, const struct device_option *option)
 {
 	struct vfio_device *dev = &o->devices[o->n];
 	struct host_function fn;
-	int r = make_ready(o, option->bdf, &fn);
+	int r = make_ready(option->bdf, &fn);
 
 	*dev = (struct vfio_device){ .fd = -1, .has_token = option->has_token };
 	memcpy(dev->token, option->token, sizeof(dev->token));
@@ -104,6 +109,8 @@ static int open_all(struct opened *o)
 {
 	int r = hostsafe_check(o->options->allow);
 
+	if (!r)
+		r = bind_all(o);
 	if (!r)
 		r = iommufd_open(&o->iommufd);
 	if (!r)
@@ -126,83 +133,6 @@ static int set_memlock(uint64_t bytes)
 	return 0;
 }
 
-/* One connection gets one device. */
-static int hand_over(struct opened *o, unsigned i, int listener)
-{
-	_cleanup_fd_ int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(2 * sizeof(int))];
-	} control = { 0 };
-	char *name = o->devices[i].name;
-	struct iovec text = { name, strlen(name) + 1 };
-	struct msghdr message = {
-		.msg_iov = &text,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
-	};
-	int fds[2] = { o->devices[i].fd, o->iommufd };
-
-	if (peer < 0)
-		return fail(STATUS_HOST, errno, "--socket: %s", strerror(errno));
-	control.header.cmsg_len = CMSG_LEN(sizeof(fds));
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	if (sendmsg(peer, &message, MSG_NOSIGNAL) < 0)
-		return fail(STATUS_HOST, errno, "--socket: nobody took %s: %s", name,
-			    strerror(errno));
-	return 0;
-}
-
-/* The file's owner and mode say who may connect. */
-static int serve(struct opened *o)
-{
-	const char *path = o->options->socket;
-	_cleanup_fd_ int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	mode_t mask = umask(0177);
-	bool bound;
-	int r = 0;
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	bound = listener >= 0 && !bind(listener, (struct sockaddr *)&address, sizeof(address));
-	/* lchown: whoever may write to that folder may have put a link there meanwhile. */
-	if (!bound || lchown(path, o->user->pw_uid, o->user->pw_gid) ||
-	    listen(listener, OPTIONS_VFIO_MAX))
-		r = fail(STATUS_HOST, errno, "--socket %s: %s; choose a path that does not exist",
-			 path, strerror(errno));
-	umask(mask);
-	for (unsigned i = 0; !r && i < o->n; i++)
-		r = hand_over(o, i, listener);
-	if (bound)
-		unlink(path);
-	return r;
-}
-
-/* Nothing of root's stays: groups, ids, capabilities of all sets, and the way back (setuid files). */
-static int drop(const struct passwd *user)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
-
-	if (initgroups(user->pw_name, user->pw_gid))
-		goto failed;
-	for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap))
-			goto failed;
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) ||
-	    setresgid(user->pw_gid, user->pw_gid, user->pw_gid) ||
-	    setresuid(user->pw_uid, user->pw_uid, user->pw_uid) ||
-	    syscall(SYS_capset, &header, none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		goto failed;
-	return 0;
-failed:
-	return fail(STATUS_HOST, errno, "--user %s: cannot become that user: %s; run as root",
-		    user->pw_name, strerror(errno));
-}
-
 /* To the numbers that are documented, out of each other's way first; everything else closes. */
 static int renumber(struct opened *o)
 {
@@ -217,10 +147,14 @@ static int renumber(struct opened *o)
 	for (unsigned i = 0; i <= o->n; i++)
 		if (dup2(all[i], FIRST_FD + (int)i) < 0)
 			return fail(STATUS_HOST, errno, "descriptors: %s", strerror(errno));
-	syscall(SYS_close_range, (unsigned)FIRST_FD + o->n + 1, ~0u, 0);
+	if (close_range((unsigned)FIRST_FD + o->n + 1, ~0u, 0))
+		return fail(STATUS_HOST, errno,
+			    "descriptors: cannot close the others: %s; allow close_range(2)",
+			    strerror(errno));
 	return 0;
 }
 
+/* The command's: it does not come back, unless it could not be started. */
 static int become(struct opened *o)
 {
 	char **command = o->options->command;
@@ -229,12 +163,38 @@ static int become(struct opened *o)
 	if (!r)
 		r = set_memlock(o->options->memlock);
 	if (!r)
-		r = drop(o->user);
+		r = become_user(o->user);
+	if (!r)
+		r = become_at_home(o->user);
 	if (r)
 		return r;
 	execvp(command[0], command);
-	return fail(STATUS_HOST, errno, "%s: %s; give a command that %s may run", command[0],
-		    strerror(errno), o->user->pw_name);
+	return fail(STATUS_HOST, errno, "%s: %s; give the whole path of a command that %s may run",
+		    command[0], strerror(errno), o->user->pw_name);
+}
+
+static int run_command(struct opened *o)
+{
+	struct relay relay;
+	int r = relay_start(&relay, o->user->pw_uid);
+
+	if (r <= 0)
+		return r ? r : become(o);
+	for (unsigned i = 0; i < o->n; i++)
+		fd_close(&o->devices[i].fd);
+	fd_close(&o->iommufd);
+	/* The command has said what there was to say. */
+	error_put(&(struct error){ .status = (enum exit_status)relay_run(&relay) });
+	return error_status() == STATUS_OK ? 0 : -ECHILD;
+}
+
+static int serve(struct opened *o)
+{
+	int r = become_user(o->user);
+
+	return r ? r
+		 : serve_devices(o->options->socket, o->user->pw_name, o->devices, o->n,
+				 o->iommufd);
 }
 
 int verb_open(int argc, char **argv)
@@ -248,6 +208,6 @@ int verb_open(int argc, char **argv)
 	if (!r)
 		r = open_all(&o);
 	if (!r)
-		r = options.socket ? serve(&o) : become(&o);
+		r = options.socket ? serve(&o) : run_command(&o);
 	return r; /* the descriptors end with the process */
 }
