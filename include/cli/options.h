@@ -56,8 +56,35 @@ struct open_options {
 	bool bound;         /* hand them over bound to the iommufd */
 };
 
+#define OPTIONS_LIST_MAX 256
+
+/* A list of values in the order given; strings are argv's own. */
+struct option_list {
+	const char *at[OPTIONS_LIST_MAX + 1]; /* NULL behind the last */
+	unsigned n;
+};
+
+struct test_options {
+	struct run_options
+		run; /* its kernel may be a build tree; its cmdline is only what was added */
+	struct option_list vfio; /* as they were given */
+	const char *modules;     /* "auto", "none", or a folder */
+	struct option_list add;  /* HOSTPATH[:GUESTPATH] */
+	struct option_list env;  /* K=V */
+	const char *cwd, *user;  /* NULL: as thru's own; root */
+	unsigned boot_timeout;   /* seconds, as all of these; `slow` is in them already */
+	unsigned timeout, stall; /* 0: none */
+	struct option_list fail_on, ignore;
+	const char *json, *junit, *log; /* NULL: none */
+	bool bisect, no_boot_skips, dry_run, verbose;
+	char **command; /* argv's own end; NULL: a shell */
+};
+
 /* argv[0] is the verb. 0, or -EINVAL with the reason recorded (STATUS_USAGE). */
 int options_parse_run(int argc, char **argv, struct run_options *ret) _must_check_;
+
+/* `test`: the options of a guest, those of a test, then -- and a command. */
+int options_parse_test(int argc, char **argv, struct test_options *ret) _must_check_;
 
 /* `devices`: only --json. */
 int options_parse_devices(int argc, char **argv, bool *ret_json) _must_check_;

@@ -383,6 +383,64 @@ static void nearest(void)
 	CHECK(!options_nearest("", options_verbs));
 }
 
+static struct test_options test;
+
+static int parse_test(const char *line)
+{
+	static char text[4096];
+	char *argv[ARGS_MAX] = { (char *)"test" }, *rest = text;
+	int argc = 1;
+
+	snprintf(text, sizeof(text), "%s", line);
+	while (*line && rest && argc < ARGS_MAX - 1)
+		argv[argc++] = strsep(&rest, "|");
+	memset(&test, 0xa5, sizeof(test));
+	return options_parse_test(argc, argv, &test);
+}
+
+static void test_verb(void)
+{
+	static const struct {
+		const char *line, *error;
+	} refused[] = {
+		{ "--|true", "--kernel is missing" },
+		{ "--kernel|k|true", "true: unexpected; the command comes after --" },
+		{ "--kernel|k|--cpus|0", "--cpus 0: out of range" },
+		{ "--kernel|k|--vfio|0000:00:02.0|--vfio|0000:00:02.0", "given twice" },
+		{ "--kernel|k|--serial|none", "--serial: no such option" },
+		{ "--kernel|k|--env|A", "--env A: has no value" },
+		{ "--kernel|k|--cwd|tmp", "--cwd tmp: not a path from the guest's root" },
+		{ "--kernel|k|--add|a:b", "--add a:b: not known" },
+		{ "--kernel|k|--timeout|soon", "--timeout soon: not a time" },
+		{ "--kernel|k|--slow|0", "--slow 0: not a factor" },
+		{ "--kernel|k|--slow|1.5x", "--slow 1.5x: not a factor" },
+		{ "--kernel|k|--no-boot-skips", "with --bisect only" },
+		{ "--kernel|k|--log=", "--log: is empty" },
+	};
+
+	CHECK(!parse_test("--kernel|k|--|a|--b"));
+	CHECK(!strcmp(test.run.kernel, "k") && !strcmp(test.modules, "auto"));
+	CHECK_EQ(test.boot_timeout, 60);
+	CHECK_EQ(test.timeout, 3600);
+	CHECK_EQ(test.stall, 0);
+	CHECK(!strcmp(test.command[0], "a") && !strcmp(test.command[1], "--b"));
+	CHECK(!strcmp(test.run.cmdline, "") && test.run.mem == OPTIONS_MEM_DEFAULT);
+	CHECK(!parse_test(
+		"--slow|1.5|--kernel=t|--timeout=3|--stall|1|--cpus|2|--mem|1G|--cmdline|x y|"
+		"--vfio|0000:00:02.0|--env|A=|--add|/a|--add|b:/c|--bisect|--no-boot-skips|-v"));
+	CHECK_EQ(test.boot_timeout, 90);
+	CHECK_EQ(test.timeout, 5); /* never less than was asked for */
+	CHECK_EQ(test.stall, 2);
+	CHECK(test.run.cpus == 2 && test.run.mem == GIB(1) && test.run.n_vfio == 1);
+	CHECK(!strcmp(test.vfio.at[0], "0000:00:02.0") && !test.vfio.at[1]);
+	CHECK(!strcmp(test.run.cmdline, "x y") && test.add.n == 2 && test.env.n == 1);
+	CHECK(test.bisect && test.no_boot_skips && test.verbose && !test.command);
+	for (unsigned i = 0; i < ARRAY_SIZE(refused); i++) {
+		CHECK_EQ(parse_test(refused[i].line), -EINVAL);
+		CHECK_ERROR(refused[i].error);
+	}
+}
+
 static void help(void)
 {
 	static const char *const wanted[] = {
@@ -399,6 +457,11 @@ static void help(void)
 	fflush(out);
 	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++)
 		CHECK(strstr(text, wanted[i]));
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)
+		CHECK(end - line <= 80);
+	rewind(out);
+	help_print("test", out);
+	fflush(out);
 	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)
 		CHECK(end - line <= 80);
 	rewind(out);
@@ -421,5 +484,6 @@ static const struct test tests[] = {
 	TEST(refusals),      TEST(too_many_devices),
 	TEST(devices),       TEST(bdfs),
 	TEST(nearest),       TEST(help),
+	TEST(test_verb),
 };
 TEST_MAIN(tests)

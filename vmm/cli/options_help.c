@@ -9,6 +9,8 @@ static const struct {
 	const struct option *table;
 } verb_table[] = {
 	{ "run", "--kernel FILE [OPTION...]", "boot a guest and stay until it ends", options_run },
+	{ "test", "--kernel FILE|TREE [OPTION...] [-- COMMAND...]",
+	  "boot a kernel, run a command in it, and say what became of it", options_test },
 	{ "devices", "[--json]", "list PCI functions, and what each lacks to be given to a guest",
 	  options_devices },
 	{ "bind", "[--force] BDF...",
@@ -23,8 +25,8 @@ static const struct {
 	  options_none },
 };
 
-const char *const options_verbs[] = { "run",  "devices", "bind",  "unbind",
-				      "open", "probe",   "trace", NULL };
+const char *const options_verbs[] = { "run",  "test",  "devices", "bind", "unbind",
+				      "open", "probe", "trace",   NULL };
 
 bool help_known(const char *verb)
 {

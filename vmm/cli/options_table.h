@@ -17,7 +17,7 @@ struct option {
 
 /* A row without a name ends a table. */
 extern const struct option options_run[], options_bind[], options_devices[], options_open[],
-	options_probe[], options_none[];
+	options_probe[], options_test[], options_none[];
 
 /*
  * All of argv but its first word, the verb: an option by its row's `set`, any other word by `word`.

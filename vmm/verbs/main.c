@@ -58,6 +58,8 @@ static int dispatch(int argc, char **argv)
 	}
 	if (!strcmp(verb, "run"))
 		return verb_run(argc - 1, argv + 1);
+	if (!strcmp(verb, "test"))
+		return verb_test(argc - 1, argv + 1);
 	for (unsigned i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(verb, verbs[i].name))
 			return verbs[i].run(argc - 1, argv + 1) ? (int)error_status() : STATUS_OK;

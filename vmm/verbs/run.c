@@ -19,6 +19,7 @@
 #include <base/error.h>
 #include <base/fd.h>
 #include <base/log.h>
+#include <devices/virtio_console.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <host/explain.h>
@@ -45,6 +46,10 @@ struct run {
 	struct trace trace;
 	struct terminal terminal;
 	struct rotate rotate;
+	const struct virtio_console_port *ports; /* n_ports of them */
+	unsigned n_ports;
+	struct virtio_console *console;
+	struct virtio_device *virtio[1];
 	unsigned reboots, reboots_told; /* in a row, each soon after its start */
 	bool stats_lost;
 	int status;
@@ -231,6 +236,13 @@ static int prepare(struct run *run)
 		r = run_open_devices(&run->passthrough, o);
 	if (!r)
 		r = open_serial(run);
+	if (!r && run->n_ports)
+		r = virtio_console_create(run->ports, run->n_ports, &run->console);
+	if (!r && run->console) {
+		run->virtio[0] = virtio_console_device(run->console);
+		run->config.virtio = run->virtio;
+		run->config.n_virtio = ARRAY_SIZE(run->virtio);
+	}
 	if (!r)
 		stats_init(&run->stats, &run->passthrough, o->stats);
 	if (!r && o->trace)
@@ -338,6 +350,7 @@ static void run_all(void *ctx)
 	stats_deinit(&run->stats);
 	explain_phase("the devices go back; closing a file undoes its bind");
 	passthrough_close(&run->passthrough);
+	virtio_console_destroy(run->console);
 	explain_stop();
 	error_put(&why);
 }
@@ -389,7 +402,8 @@ static int finish(struct run *run, int r)
 	return r ? (int)error_status() : run->status;
 }
 
-int verb_run(int argc, char **argv)
+int run_guest(const struct run_options *options, const struct virtio_console_port *ports,
+	      unsigned n)
 {
 	/* Not on this stack: when the machine's thread is left behind it goes on using it. */
 	static struct run run;
@@ -401,10 +415,19 @@ int verb_run(int argc, char **argv)
 	run.config.kernel_fd = run.config.initrd_fd = -1;
 	passthrough_init(&run.passthrough);
 	lock_init(&run.lock);
-	r = options_parse_run(argc, argv, &run.options);
-	if (!r)
-		r = start(&run);
+	run.options = *options;
+	run.ports = ports;
+	run.n_ports = n;
+	r = start(&run);
 	if (!r)
 		r = control_run(&run.control, run_all, &run);
 	return r == -ETIMEDOUT ? abandon(&run) : finish(&run, r);
+}
+
+int verb_run(int argc, char **argv)
+{
+	struct run_options options;
+	int r = options_parse_run(argc, argv, &options);
+
+	return r ? (int)error_status() : run_guest(&options, NULL, 0);
 }

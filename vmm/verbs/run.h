@@ -14,7 +14,12 @@
  */
 int verb_run(int argc, char **argv);
 
-/* verb_run() has left a thread behind: the process may only end at once. */
+/* The same, from options that are parsed already, with a virtio console of `n` ports; 0: none. */
+struct virtio_console_port;
+int run_guest(const struct run_options *options, const struct virtio_console_port *ports,
+	      unsigned n);
+
+/* One of them has left a thread behind: the process may only end at once. */
 bool run_abandoned(void);
 
 /* Open the devices that the options name (run_devices.c). */

@@ -4,6 +4,9 @@
  */
 #pragma once
 
+/* An exit status, as verb_run(): its reason is recorded, and whatever was asked for in files written. */
+int verb_test(int argc, char **argv);
+
 int verb_devices(int argc, char **argv);
 int verb_bind(int argc, char **argv);
 int verb_unbind(int argc, char **argv);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The options of `thru test`. Those of the guest are words of `thru run` and parsed as such, so that they
+ * mean the same and are refused in the same words. Pure functions of argv.
+ */
+#include "options_table.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define BOOT_TIMEOUT 60
+#define TIMEOUT      3600
+#define SECONDS_MAX  (7 * 24 * 3600)
+
+struct words {
+	struct test_options o;
+	char *run[2 * (OPTIONS_VFIO_MAX + 16) + 1]; /* argv of `thru run` */
+	int n;
+	uint64_t slow; /* in thousandths */
+};
+
+static int pass(void *to, const char *name, const char *value)
+{
+	struct words *w = to;
+
+	if (w->n + 2 >= (int)ARRAY_SIZE(w->run))
+		return options_refuse("%s: given too often; leave some out", name);
+	w->run[w->n++] = (char *)(uintptr_t)name;
+	w->run[w->n++] = (char *)(uintptr_t)value;
+	return 0;
+}
+
+static int append(struct option_list *list, const char *name, const char *value)
+{
+	if (list->n == OPTIONS_LIST_MAX)
+		return options_refuse("%s: given more than %u times; leave some out", name,
+				      OPTIONS_LIST_MAX);
+	list->at[list->n++] = value;
+	return 0;
+}
+
+#define PASSED(name)                                       \
+	static int set_##name(void *to, const char *value) \
+	{                                                  \
+		return pass(to, "--" #name, value);        \
+	}
+PASSED(kernel)
+PASSED(initrd)
+PASSED(cpus)
+PASSED(mem)
+PASSED(iommufd)
+PASSED(allow)
+
+static int set_vfio(void *to, const char *value)
+{
+	int r = pass(to, "--vfio", value);
+
+	return r ? r : append(&((struct words *)to)->o.vfio, "--vfio", value);
+}
+
+/* A text that is taken as it is, but not an empty one. */
+#define TEXT(name, field, what)                                                          \
+	static int set_##name(void *to, const char *value)                               \
+	{                                                                                \
+		((struct words *)to)->o.field = value;                                   \
+		return *value ? 0 : options_refuse("--" #name ": is empty; give " what); \
+	}
+TEXT(modules, modules, "auto, none, or a folder")
+TEXT(user, user, "a user's name")
+TEXT(json, json, "a file's name")
+TEXT(junit, junit, "a file's name")
+TEXT(log, log, "a file's name")
+
+static int set_cmdline(void *to, const char *value)
+{
+	((struct words *)to)->o.run.cmdline = value;
+	return 0;
+}
+
+static int set_cwd(void *to, const char *value)
+{
+	((struct words *)to)->o.cwd = value;
+	return *value == '/' ? 0
+			     : options_refuse("--cwd %s: not a path from the guest's root; give "
+					      "one that begins with a slash",
+					      value);
+}
+
+static int set_add(void *to, const char *value)
+{
+	const char *colon = strchr(value, ':');
+
+	if (!*value || colon == value || (colon && colon[1] != '/'))
+		return options_refuse("--add %s: not known; give HOSTPATH or "
+				      "HOSTPATH:/GUESTPATH",
+				      value);
+	return append(&((struct words *)to)->o.add, "--add", value);
+}
+
+static int set_env(void *to, const char *value)
+{
+	if (!strchr(value, '=') || *value == '=')
+		return options_refuse("--env %s: has no value; give NAME=VALUE", value);
+	return append(&((struct words *)to)->o.env, "--env", value);
+}
+
+static int set_fail_on(void *to, const char *value)
+{
+	return append(&((struct words *)to)->o.fail_on, "--fail-on", value);
+}
+
+static int set_ignore(void *to, const char *value)
+{
+	return append(&((struct words *)to)->o.ignore, "--ignore", value);
+}
+
+static int seconds(const char *name, const char *value, unsigned *ret)
+{
+	const char *end;
+	uint64_t n;
+
+	if (!options_number(value, &n, &end) || *end || n > SECONDS_MAX)
+		return options_refuse("%s %s: not a time; give whole seconds, 0 for no limit", name,
+				      value);
+	*ret = (unsigned)n;
+	return 0;
+}
+
+static int set_boot_timeout(void *to, const char *value)
+{
+	return seconds("--boot-timeout", value, &((struct words *)to)->o.boot_timeout);
+}
+
+static int set_timeout(void *to, const char *value)
+{
+	return seconds("--timeout", value, &((struct words *)to)->o.timeout);
+}
+
+static int set_stall(void *to, const char *value)
+{
+	return seconds("--stall", value, &((struct words *)to)->o.stall);
+}
+
+/* A factor with up to three decimals, as in 2 or 1.5. */
+static int set_slow(void *to, const char *value)
+{
+	struct words *w = to;
+	uint64_t whole, part = 0, unit = 1000;
+	const char *end;
+	bool ok = options_number(value, &whole, &end) && whole <= 1000;
+
+	if (ok && *end == '.') {
+		for (end++; *end >= '0' && *end <= '9' && unit > 1; end++)
+			part += (uint64_t)(*end - '0') * (unit /= 10);
+	}
+	w->slow = whole * 1000 + part;
+	if (!ok || *end || !w->slow)
+		return options_refuse("--slow %s: not a factor; give a number, as in 2 or 1.5",
+				      value);
+	return 0;
+}
+
+static int set_bisect(void *to, const char *value)
+{
+	((struct words *)to)->o.bisect = true;
+	return 0;
+}
+
+static int set_no_boot_skips(void *to, const char *value)
+{
+	((struct words *)to)->o.no_boot_skips = true;
+	return 0;
+}
+
+static int set_dry_run(void *to, const char *value)
+{
+	((struct words *)to)->o.dry_run = true;
+	return 0;
+}
+
+static int set_verbose(void *to, const char *value)
+{
+	((struct words *)to)->o.verbose = true;
+	return 0;
+}
+
+const struct option options_test[] = {
+	{ "--kernel", "FILE|TREE", false, set_kernel,
+	  "a kernel as for thru run, or the tree it was built in" },
+	{ "--initrd", "FILE", false, set_initrd, "unpacked before what thru makes" },
+	{ "--modules", "WHERE", false, set_modules,
+	  "auto (of TREE, or /lib/modules/RELEASE), none, or a\n"
+	  "folder: those that the guest's devices need [auto]" },
+	{ "--add", "HOSTPATH", true, set_add,
+	  "a file or folder for the guest's root; :GUESTPATH puts\n"
+	  "it elsewhere" },
+	{ "--cpus", "N", false, set_cpus, "as for thru run, like the next five" },
+	{ "--mem", "SIZE", false, set_mem, "[512M]" },
+	{ "--vfio", "DEVICE", true, set_vfio, "give the guest a PCI function" },
+	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu" },
+	{ "--allow", "WHAT", true, set_allow, "unsafe-interrupts or acs-override" },
+	{ "--cmdline", "STRING", false, set_cmdline, "more for the kernel's command line" },
+	{ "--env", "NAME=VALUE", true, set_env, "for COMMAND" },
+	{ "--cwd", "DIR", false, set_cwd, "COMMAND's folder in the guest [where thru is]" },
+	{ "--user", "NAME", false, set_user, "of this host, who runs COMMAND [root]" },
+	{ "--boot-timeout", "S", false, set_boot_timeout,
+	  "seconds until COMMAND has started, 0 for ever [60]" },
+	{ "--timeout", "S", false, set_timeout, "seconds until COMMAND has ended [3600]" },
+	{ "--stall", "S", false, set_stall, "seconds without any output [0: not looked at]" },
+	{ "--slow", "FACTOR", false, set_slow, "all of these times FACTOR: a slow machine [1]" },
+	{ "--fail-on", "FILE", true, set_fail_on,
+	  "lines of the kernel's log that fail the run:\n"
+	  "REGEX # REASON, expires YYYY-MM-DD" },
+	{ "--ignore", "FILE", true, set_ignore, "lines that do not, in the same form" },
+	{ "--log", "FILE", false, set_log, "the kernel's console, from its first byte" },
+	{ "--json", "FILE", false, set_json, "the verdict for programs; keys: see thru-test(1)" },
+	{ "--junit", "FILE", false, set_junit,
+	  "the same for CI, with the cases of KTAP or TAP in\n"
+	  "COMMAND's output" },
+	{ "--bisect", NULL, false, set_bisect,
+	  "for git bisect run: end with 0, 1, or 125 for what is\n"
+	  "not the kernel's fault" },
+	{ "--no-boot-skips", NULL, false, set_no_boot_skips,
+	  "with --bisect: 125 also for a kernel that does not boot" },
+	{ "--dry-run", NULL, false, set_dry_run, "only list what the guest would get" },
+	{ "-v", NULL, false, set_verbose, "show the kernel's console as it comes" },
+	{ 0 },
+};
+
+static int unexpected(void *to, const char *word)
+{
+	(void)to;
+	return options_refuse("%s: unexpected; the command comes after --", word);
+}
+
+static unsigned scaled(unsigned seconds, uint64_t slow)
+{
+	return (unsigned)MIN((seconds * slow + 999) / 1000, SECONDS_MAX);
+}
+
+int options_parse_test(int argc, char **argv, struct test_options *ret)
+{
+	static char run[] = "run";
+	struct words w = {
+		.o = { .boot_timeout = BOOT_TIMEOUT, .timeout = TIMEOUT, .modules = "auto" },
+		.run = { run },
+		.n = 1,
+		.slow = 1000
+	};
+	const char *cmdline;
+	int rest, r = options_walk(argc, argv, options_test, unexpected, &w, &rest);
+
+	if (r)
+		return r;
+	if (rest < argc)
+		w.o.command = argv + rest;
+	if (w.o.no_boot_skips && !w.o.bisect)
+		return options_refuse("--no-boot-skips: means something with --bisect only");
+	cmdline = w.o.run.cmdline;
+	r = options_parse_run(w.n, w.run, &w.o.run);
+	if (r)
+		return r;
+	w.o.run.cmdline = cmdline ? cmdline : "";
+	w.o.boot_timeout = scaled(w.o.boot_timeout, w.slow);
+	w.o.timeout = scaled(w.o.timeout, w.slow);
+	w.o.stall = scaled(w.o.stall, w.slow);
+	*ret = w.o;
+	return 0;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is written of a run: files that are opened before it, so that one that cannot be is refused while
+ * nothing is lost, and lines on standard error.
+ */
+#include "test_report.h"
+
+#include <base/error.h>
+#include <base/log.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static int open_one(const char *option, const char *path, int *ret_fd)
+{
+	*ret_fd = -1;
+	if (!path)
+		return 0;
+	*ret_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	return *ret_fd >= 0
+		       ? 0
+		       : fail(STATUS_OUTPUT, errno, "%s %s: %s; choose a path that can be written",
+			      option, path, strerror(errno));
+}
+
+int test_outputs_open(const struct test_options *o, struct test_outputs *ret)
+{
+	int r = open_one("--log", o->log, &ret->log);
+
+	if (!r)
+		r = open_one("--json", o->json, &ret->json);
+	return r ? r : open_one("--junit", o->junit, &ret->junit);
+}
+
+/* True when it is all there. */
+static bool write_one(const char *option, const char *path, int *fd, const struct report *report,
+		      void (*form)(const struct report *report, FILE *out))
+{
+	FILE *out;
+	bool ok;
+
+	if (*fd < 0)
+		return true;
+	out = fdopen(*fd, "w");
+	if (out) {
+		*fd = -1;
+		form(report, out);
+		ok = !ferror(out);
+		ok = !fclose(out) && ok;
+	} else {
+		ok = false;
+	}
+	if (!ok)
+		log_warn("%s %s: %s; the verdict is not in it", option, path, strerror(errno));
+	return ok;
+}
+
+bool test_outputs_write(const struct test_options *o, struct test_outputs *outputs,
+			const struct report *report)
+{
+	bool ok = write_one("--json", o->json, &outputs->json, report, report_json);
+
+	ok = write_one("--junit", o->junit, &outputs->junit, report, report_junit) && ok;
+	return ok;
+}
+
+void test_outputs_close(struct test_outputs *outputs)
+{
+	fd_close(&outputs->log);
+	fd_close(&outputs->json);
+	fd_close(&outputs->junit);
+}
+
+/* The part of the console that decided, or where it stopped. */
+void test_show_log(const struct report *report)
+{
+	const struct klog *log = report->facts->log;
+
+	switch (report->decision->verdict) {
+	case VERDICT_PASS:
+	case VERDICT_FAILED:
+	case VERDICT_KILLED:
+	case VERDICT_TAP:
+	case VERDICT_INTERRUPTED:
+	case VERDICT_RUNNER:
+	case VERDICT_DEVICE:
+		return;
+	default:
+		break;
+	}
+	for (unsigned i = 0; i < log->n_findings; i++)
+		fprintf(stderr, "thru: line %llu: %s\n", (unsigned long long)log->findings[i].line,
+			log->findings[i].text);
+	if (klog_tail(log, 0))
+		fputs("thru: the end of the kernel's console:\n", stderr);
+	for (unsigned i = 0; klog_tail(log, i); i++)
+		fprintf(stderr, "  | %s\n", klog_tail(log, i));
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest's root: our init, COMMAND with what it needs, --add, modules, the host's busybox where there is
+ * one, and the job, which tells init what to do. It is made in memory, and nothing of it is ever a file here.
+ */
+#include "test.h"
+
+#include <base/error.h>
+#include <base/fd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <host/sysfs.h>
+#include <initramfs/closure.h>
+#include <initramfs/cpio.h>
+#include <initramfs/modules.h>
+#include <initramfs/root.h>
+#include <pwd.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BIN        "/thru/bin" /* busybox's names, last in PATH: what the host brings is found first */
+#define PATH_ENV   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" BIN
+#define GROUPS_MAX 256
+
+extern char **environ;
+
+struct job {
+	const struct test_options *options;
+	const struct test_terminal *terminal;
+	struct tree *tree;
+	const char *nonce;
+	char *text;
+	size_t size;
+	FILE *out;
+};
+
+static int no_memory(void)
+{
+	return fail(STATUS_HOST, ENOMEM, "initramfs: no memory for it");
+}
+
+static void word(struct job *j, const char *key, const char *value)
+{
+	fprintf(j->out, "%s=%s%c", key, value, 0);
+}
+
+static void number(struct job *j, const char *key, unsigned long value)
+{
+	fprintf(j->out, "%s=%lu%c", key, value, 0);
+}
+
+/* One of the environment, unless --env has its own. */
+static void env(struct job *j, const char *name, const char *value)
+{
+	size_t len = strlen(name);
+
+	for (unsigned i = 0; i < j->options->env.n; i++)
+		if (!strncmp(j->options->env.at[i], name, len) && j->options->env.at[i][len] == '=')
+			return;
+	if (value)
+		fprintf(j->out, "env=%s=%s%c", name, value, 0);
+}
+
+/* Users are the host's, for their numbers and names; the guest knows root and the one asked for. */
+static int user(struct job *j)
+{
+	const char *name = j->options->user ? j->options->user : "root";
+	struct passwd *pw = getpwnam(name);
+	gid_t groups[GROUPS_MAX];
+	int n = GROUPS_MAX, r;
+	char text[1024];
+	char runtime[64];
+
+	if (!pw && j->options->user)
+		return fail(STATUS_USAGE, ENOENT,
+			    "--user %s: no such user here; give one that "
+			    "getent passwd knows",
+			    name);
+	snprintf(text, sizeof(text), "root:x:0:0:root:/root:/bin/sh\n");
+	if (pw && pw->pw_uid) {
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "%s:x:%u:%u::%s:/bin/sh\n", pw->pw_name, pw->pw_uid, pw->pw_gid,
+			 pw->pw_dir);
+		number(j, "uid", pw->pw_uid);
+		number(j, "gid", pw->pw_gid);
+		if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0)
+			n = 0;
+		for (int i = 0; i < n; i++)
+			number(j, "group", groups[i]);
+	}
+	r = tree_data(j->tree, "/etc/passwd", 0644, text, strlen(text));
+	snprintf(text, sizeof(text), "root:x:0:\n");
+	if (pw && pw->pw_gid)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s:x:%u:\n",
+			 pw->pw_name, pw->pw_gid);
+	if (!r)
+		r = tree_data(j->tree, "/etc/group", 0644, text, strlen(text));
+	if (!r)
+		r = tree_dir(j->tree, pw && pw->pw_uid ? "/home" : "/root", 0755);
+	snprintf(runtime, sizeof(runtime), "/run/user/%u", pw ? pw->pw_uid : 0);
+	env(j, "HOME", pw && pw->pw_uid ? pw->pw_dir : "/root");
+	env(j, "USER", pw ? pw->pw_name : "root");
+	env(j, "LOGNAME", pw ? pw->pw_name : "root");
+	env(j, "XDG_RUNTIME_DIR", runtime);
+	return r;
+}
+
+static int folder(struct job *j)
+{
+	char here[PATH_MAX];
+	const char *cwd = j->options->cwd;
+
+	if (!cwd)
+		cwd = getcwd(here, sizeof(here));
+	if (!cwd)
+		cwd = "/";
+	word(j, "cwd", cwd);
+	return tree_dir(j->tree, cwd, 0755);
+}
+
+static void limits(struct job *j)
+{
+	char text[32] = "";
+	_cleanup_fd_ int fd = open("/proc/sys/fs/nr_open", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return;
+	text[strcspn(text, "\n")] = 0;
+	word(j, "nr_open", text);
+}
+
+/*
+ * COMMAND is started by its path, so that it is found again. With --initrd it may be a program of that,
+ * which is not looked into.
+ */
+static int command(struct job *j)
+{
+	static char sh[] = "sh", *shell[] = { sh, NULL };
+	char **words = j->options->command ? j->options->command : shell;
+	const char *search = getenv("PATH");
+	char path[PATH_MAX];
+	int r = closure_find(words[0], search ? search : PATH_ENV, path);
+
+	if (r == -ENOENT && j->options->run.initrd) {
+		error_clear();
+		r = 0;
+		word(j, "arg", words[0]);
+	} else if (!r) {
+		r = closure_add(j->tree, path, search ? search : PATH_ENV);
+		word(j, "arg", path);
+	}
+	for (unsigned i = 1; words[i]; i++)
+		word(j, "arg", words[i]);
+	return r;
+}
+
+static int describe(struct job *j)
+{
+	int r = 0;
+
+	word(j, "nonce", j->nonce);
+	if (j->terminal->is) {
+		word(j, "tty", "1");
+		number(j, "rows", j->terminal->rows);
+		number(j, "columns", j->terminal->columns);
+		env(j, "TERM", getenv("TERM"));
+	}
+	env(j, "PATH", PATH_ENV);
+	for (unsigned i = 0; i < j->options->env.n; i++)
+		word(j, "env", j->options->env.at[i]);
+	limits(j);
+	r = user(j);
+	if (!r)
+		r = folder(j);
+	return r ? r : command(j);
+}
+
+static int add_job(struct job *j)
+{
+	int r;
+
+	j->out = open_memstream(&j->text, &j->size);
+	if (!j->out)
+		return no_memory();
+	r = describe(j);
+	if (fclose(j->out) && !r)
+		r = no_memory();
+	if (!r)
+		r = tree_data(j->tree, "/thru/job", 0600, j->text, j->size);
+	free(j->text);
+	return r;
+}
+
+static int add_files(struct tree *tree, const struct option_list *list)
+{
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < list->n; i++) {
+		const char *colon = strstr(list->at[i], ":/");
+		char *from = strndup(list->at[i], colon ? (size_t)(colon - list->at[i]) : PATH_MAX);
+		char here[PATH_MAX];
+
+		if (!from)
+			return no_memory();
+		if (!colon && !realpath(from, here))
+			r = fail(STATUS_USAGE, errno, "--add %s: %s; give a file or a folder", from,
+				 strerror(errno));
+		/* At the same path: as it was given, when it was given whole. */
+		if (!r)
+			r = tree_add(tree, from, colon ? colon + 1 : from[0] == '/' ? from : here);
+		free(from);
+	}
+	return r;
+}
+
+/* What passed devices call themselves, for their drivers (modalias in sysfs). */
+static int add_modules(const struct test_options *o, const char *folder, struct tree *tree)
+{
+	static const char *const names[] = { "virtio_pci", "virtio_console", "pvpanic_pci",
+					     "pvpanic", NULL };
+	char text[OPTIONS_VFIO_MAX][128], path[PATH_MAX];
+	const char *aliases[OPTIONS_VFIO_MAX + 1];
+	unsigned n = 0, loaded;
+
+	for (unsigned i = 0; i < o->run.n_vfio; i++) {
+		char bdf[BDF_TEXT];
+		FILE *file;
+
+		if (o->run.vfio[i].by != DEVICE_BY_BDF)
+			continue;
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/modalias",
+			 bdf_format(o->run.vfio[i].bdf, bdf));
+		file = fopen(path, "re");
+		if (file && fgets(text[n], sizeof(text[n]), file)) {
+			text[n][strcspn(text[n], "\n")] = 0;
+			aliases[n] = text[n];
+			n++;
+		}
+		if (file)
+			fclose(file);
+	}
+	aliases[n] = NULL;
+	return modules_add(tree, folder, names, aliases, &loaded);
+}
+
+/* Its names, from itself: which there are depends on how it was built. */
+static FILE *list_applets(char *busybox, pid_t *ret_pid)
+{
+	char list[] = "--list", *argv[] = { busybox, list, NULL };
+	posix_spawn_file_actions_t actions;
+	int fds[2], r;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return NULL;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
+	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+	r = posix_spawn(ret_pid, busybox, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(fds[1]);
+	if (r) {
+		close(fds[0]);
+		return NULL;
+	}
+	return fdopen(fds[0], "re");
+}
+
+static int add_busybox(struct tree *tree)
+{
+	const char *search = getenv("PATH");
+	char busybox[PATH_MAX], line[64], path[128];
+	FILE *list;
+	pid_t pid;
+	int r;
+
+	if (closure_find("busybox", search ? search : PATH_ENV, busybox)) {
+		error_clear(); /* then there are COMMAND and what was added */
+		return 0;
+	}
+	r = closure_add(tree, busybox, "");
+	list = r ? NULL : list_applets(busybox, &pid);
+	while (!r && list && fgets(line, sizeof(line), list)) {
+		line[strcspn(line, "\n")] = 0;
+		snprintf(path, sizeof(path), BIN "/%s", line);
+		if (*line && !strchr(line, '/'))
+			r = tree_link(tree, path, busybox);
+	}
+	if (list) {
+		fclose(list);
+		waitpid(pid, NULL, 0);
+	}
+	return r || tree_find(tree, "/bin/sh") ? r : tree_link(tree, "/bin/sh", BIN "/sh");
+}
+
+/* The mount points and nodes without which no kernel starts an init. */
+static int add_frame(struct tree *tree)
+{
+	static const char *const folders[] = { "/proc", "/sys", "/etc", "/lib/modules" };
+	int r = tree_node(tree, "/dev/console", S_IFCHR | 0600, 5, 1);
+
+	if (!r)
+		r = tree_node(tree, "/dev/null", S_IFCHR | 0666, 1, 3);
+	if (!r)
+		r = tree_data(tree, "/init", 0755, guest_init,
+			      (size_t)(guest_init_end - guest_init));
+	if (!r)
+		r = tree_data(tree, "/etc/hosts", 0644, "127.0.0.1 localhost thru\n", 25);
+	for (unsigned i = 0; !r && i < ARRAY_SIZE(folders); i++)
+		r = tree_dir(tree, folders[i], 0755);
+	return r;
+}
+
+int test_root_make(const struct test_options *o, const struct test_kernel *kernel,
+		   const char *nonce, const struct test_terminal *terminal, struct tree *ret)
+{
+	struct job job = { .options = o, .terminal = terminal, .tree = ret, .nonce = nonce };
+	int r;
+
+	r = tree_dir(ret, "/tmp", 01777);
+	/* Then COMMAND: its links to folders (/lib -> usr/lib) are the host's, and all others follow them. */
+	if (!r)
+		r = tree_dir(ret, "/run", 0755);
+	if (!r)
+		r = add_job(&job);
+	if (!r)
+		r = add_files(ret, &o->add);
+	if (!r)
+		r = add_busybox(ret);
+	if (!r)
+		r = add_frame(ret);
+	if (!r && *kernel->modules)
+		r = add_modules(o, kernel->modules, ret);
+	return r;
+}
+
+static int copy_initrd(const char *path, int to)
+{
+	_cleanup_fd_ int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	ssize_t n = 1;
+
+	if (from < 0 || fstat(from, &st) < 0)
+		return fail(STATUS_IMAGE, errno, "initrd %s: %s; give the path of a readable file",
+			    path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return fail(STATUS_IMAGE, EINVAL,
+			    "initrd %s: not a regular file; give the path of one", path);
+	while (n > 0)
+		n = sendfile(to, from, NULL, GIB(1));
+	return n < 0 ? fail(STATUS_IMAGE, errno, "initrd %s: %s", path, strerror(errno)) : 0;
+}
+
+int test_root_write(const struct test_options *o, const struct tree *tree, int *ret_fd)
+{
+	_cleanup_fd_ int fd = memfd_create("initramfs", MFD_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0)
+		return fail(STATUS_HOST, errno, "initramfs: memfd_create: %s", strerror(errno));
+	if (o->run.initrd)
+		r = copy_initrd(o->run.initrd, fd);
+	if (!r)
+		r = cpio_write(tree, fd);
+	if (r)
+		return r;
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
