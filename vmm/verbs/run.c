@@ -369,9 +369,10 @@ static int abandon(struct run *run)
 
 	abandoned = true;
 	terminal_restore();
-	log_warn(
-		"a call to the kernel has not returned, and is not waited for; with it go the devices and "
-		"the memory of the guest");
+	if (!c->wish_why.text[0]) /* else that is the line */
+		log_warn(
+			"a call to the kernel has not returned, and is not waited for; with it go the "
+			"devices and the memory of the guest");
 	error_put(&c->wish_why);
 	return event_status(c->wish, c->wish_value);
 }
