@@ -166,11 +166,12 @@ static void nobody_reads(void)
 	began = clock_ns();
 	for (unsigned i = 0; i < 1500; i++)
 		lost += log_text(line, sizeof(line)) != 0;
-	CHECK(clock_ns() - began < NS_PER_S);
-	CHECK(lost > 100 && lost < 600); /* the queue and the pipe hold the others */
+	CHECK(clock_ns() - began < 20 * NS_PER_S); /* it would be for ever */
+	CHECK(lost > 100 && lost < 600);           /* the queue and the pipe hold the others */
 	CHECK_EQ(log_finish(50), -ETIMEDOUT);
-	while (log_finish(10)) /* where there is room again, the number is put in */
-		CHECK(more(ends[0]));
+	/* Where there is room again, the number is put in. All may be read before the thread says so. */
+	while (log_finish(10) && more(ends[0]))
+		;
 	log_warn("the end");
 	CHECK(comes(ends[0], "thru: the end\n"));
 	CHECK_EQ(told_lost(), lost);
