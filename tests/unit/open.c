@@ -191,6 +191,7 @@ static int shell(int (*command)(void), bool terminal, bool *typed)
 		tcsetpgrp(2, getpid());
 		for (int fd = 0; !terminal && fd <= 2; fd++)
 			dup2(null, fd);
+		signal(SIGINT, SIG_IGN); /* as a job of a script has it */
 		_exit(open_like(command));
 	}
 	waitpid(pid, &status, 0);

@@ -106,8 +106,18 @@ static int open_pty(struct relay *r, int model, uid_t uid, int *ret_tty)
 	return fcntl(r->ptmx, F_SETFL, O_NONBLOCK) ? -errno : 0;
 }
 
+/* The keys of its own terminal count there, whatever the shell that started us in the background ignores. */
+static void hear_keys(void)
+{
+	static const int keys[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+		signal(keys[i], SIG_DFL);
+}
+
 static int take_pty(int tty)
 {
+	hear_keys();
 	if (setsid() < 0 || ioctl(tty, TIOCSCTTY, 0))
 		return fail(STATUS_HOST, errno, "terminal: %s", strerror(errno));
 	for (int fd = 0; fd <= 2; fd++)
