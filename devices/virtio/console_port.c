@@ -153,14 +153,19 @@ static void tell_owner(struct port *port, bool open)
 		port->config.opened(port->config.ctx, open);
 }
 
+/* What it wrote before it closed is still in the queue, which is ours to look at while the device runs. */
+static bool behind_close(const struct port *port)
+{
+	const struct virtio_console *c = port->console;
+
+	return c->running && (int16_t)(c->queues[port->tx].avail_next - port->close_at) < 0;
+}
+
 /* A close is told when all that the guest had written before is out, an open after it. */
 static void settle(struct port *port)
 {
-	struct virtio_console *c = port->console;
-	int16_t ahead = (int16_t)(queue(port, port->tx)->avail_next - port->close_at);
-
 	if (port->closing) {
-		if (port->left_n || port->tx_held || (c->running && ahead < 0))
+		if (port->left_n || port->tx_held || behind_close(port))
 			return;
 		port->closing = false;
 		tell_owner(port, false);
