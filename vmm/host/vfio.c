@@ -68,15 +68,9 @@ static int bind_invalid(const struct vfio_device *dev)
 		dev->name);
 }
 
-static int bind_refused(const struct vfio_device *dev, int err)
+int vfio_owning_refused(const struct vfio_device *dev, const char *name, int err)
 {
 	switch (err) {
-	case -EBUSY:
-		return fail(
-			STATUS_HOST, EBUSY,
-			"%s: in use by another process, or a member of its IOMMU group is bound "
-			"to a host driver; see: thru devices",
-			dev->name);
 	case -EPERM:
 		return fail(
 			STATUS_HOST, EPERM,
@@ -97,10 +91,23 @@ static int bind_refused(const struct vfio_device *dev, int err)
 		return fail(STATUS_HOST, EAGAIN,
 			    "%s: it is being reset or reconfigured by the host; try again",
 			    dev->name);
+	}
+	return vfio_refused(dev, name, err);
+}
+
+static int bind_refused(const struct vfio_device *dev, int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return fail(
+			STATUS_HOST, EBUSY,
+			"%s: in use by another process, or a member of its IOMMU group is bound "
+			"to a host driver; see: thru devices",
+			dev->name);
 	case -EINVAL:
 		return bind_invalid(dev);
 	}
-	return vfio_refused(dev, "VFIO_DEVICE_BIND_IOMMUFD", err);
+	return vfio_owning_refused(dev, "VFIO_DEVICE_BIND_IOMMUFD", err);
 }
 
 int vfio_device_bind(struct vfio_device *dev, int iommufd)

@@ -6,6 +6,7 @@
  * Main thread.
  */
 #include "vfio_group.h"
+#include "vfio_refused.h"
 
 #include <base/error.h>
 #include <base/fd.h>
@@ -129,31 +130,11 @@ int vfio_space_take_group(struct vfio_space *space, struct vfio_device *dev, int
 int group_refused(const struct vfio_device *dev, const char *name, int err)
 {
 	switch (err) {
-	case -EPERM:
-		return fail(
-			STATUS_HOST, EPERM,
-			"%s: the host cannot keep its interrupts apart from others' (no interrupt "
-			"remapping); enable it in the firmware and on the kernel's command line "
-			"(intremap=on)",
-			dev->name);
-	case -EACCES:
-		return fail(STATUS_HOST, EACCES,
-			    dev->has_token
-				    ? "%s: its VF token is not the one that its physical function "
-				      "was opened with; give that: BDF,vf-token=UUID"
-				    : "%s: belongs with other functions of one card that a user "
-				      "has, who says so by a VF token; give theirs: "
-				      "BDF,vf-token=UUID",
-			    dev->name);
 	case -EBUSY:
 		return fail(STATUS_HOST, EBUSY,
 			    "%s: is in use, or another of IOMMU group %d is bound to a host "
 			    "driver; see: thru devices",
 			    dev->name, dev->group->number);
-	case -EAGAIN:
-		return fail(STATUS_HOST, EAGAIN,
-			    "%s: it is being reset or reconfigured by the host; try again",
-			    dev->name);
 	case -EINVAL:
 		if (dev->has_token)
 			return fail(STATUS_HOST, EINVAL,
@@ -167,7 +148,7 @@ int group_refused(const struct vfio_device *dev, const char *name, int err)
 			    "devices of the guest do not go with it (leave one out)",
 			    dev->name);
 	}
-	return fail(STATUS_HOST, -err, "%s: %s failed: %s", dev->name, name, strerror(-err));
+	return vfio_owning_refused(dev, name, err);
 }
 
 /* Viable: no driver of the host's has any of the group. With a container set it always looks so. */

@@ -6,3 +6,6 @@
 
 /* Records "NAME: CALL failed: ..."; returns `err`. */
 int vfio_refused(const struct vfio_device *dev, const char *name, int err);
+
+/* The same of a call that takes the device, by its cdev or its group: what both say of -EPERM, -EACCES, -EAGAIN. */
+int vfio_owning_refused(const struct vfio_device *dev, const char *name, int err);
