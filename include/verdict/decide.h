@@ -17,7 +17,7 @@ enum waited { WAITED_NOT, WAITED_BOOT, WAITED_COMMAND, WAITED_STALL, WAITED_OFF 
 
 struct facts {
 	const struct klog *log;
-	const struct control *control;
+	const struct link *control;
 	const struct tap *tap;
 	enum waited waited;
 	unsigned seconds;        /* how long */

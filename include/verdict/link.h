@@ -39,17 +39,12 @@ int link_decode(struct link_decoder *decoder, uint8_t byte, uint8_t *ret_byte);
 /* The two bytes that stand for one. */
 void link_encode(unsigned stream, uint8_t byte, uint8_t ret[2]);
 
-enum control_state {
-	CONTROL_SILENT,
-	CONTROL_HELLO,
-	CONTROL_STARTED,
-	CONTROL_EXITED,
-	CONTROL_ENDED
-};
+enum link_state { LINK_SILENT, LINK_HELLO, LINK_STARTED, LINK_EXITED, LINK_ENDED };
 
-struct control {
+/* What init has said on the control stream so far, as far as it can be believed. */
+struct link {
 	char nonce[40];
-	enum control_state state;
+	enum link_state state;
 	const char *lie; /* NULL: none yet; what was wrong with it */
 	bool serial;
 	char release[96];
@@ -62,4 +57,4 @@ struct control {
 	unsigned n;
 };
 
-void control_feed(struct control *control, const char *bytes, size_t n);
+void link_feed(struct link *link, const char *bytes, size_t n);

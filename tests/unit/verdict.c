@@ -232,12 +232,12 @@ static void serial_coding(void)
 	CHECK_EQ(link_decode(&d, 0xff, &byte), -1);
 }
 
-static struct control heard(const char *text)
+static struct link heard(const char *text)
 {
-	static struct control c;
+	static struct link c;
 
-	c = (struct control){ .nonce = "n1", .sent = 10 };
-	control_feed(&c, text, strlen(text));
+	c = (struct link){ .nonce = "n1", .sent = 10 };
+	link_feed(&c, text, strlen(text));
 	return c;
 }
 
@@ -275,10 +275,10 @@ static void control_lines(void)
 		HELLO "thru n1 dance\n",
 		"\n",
 	};
-	struct control c = heard(HELLO START "thru n1 ack 10\n" EXIT0 END);
+	struct link c = heard(HELLO START "thru n1 ack 10\n" EXIT0 END);
 	char endless[600];
 
-	CHECK(!c.lie && c.state == CONTROL_ENDED && !c.by_reset && c.serial);
+	CHECK(!c.lie && c.state == LINK_ENDED && !c.by_reset && c.serial);
 	CHECK(c.totals[0] == 5 && c.totals[1] == 6 && c.acknowledged == 10);
 	CHECK(!strcmp(c.release, "6.12"));
 	c = heard(HELLO "thru n1 fail 2\nthru n1 end reset\n");
@@ -407,7 +407,7 @@ static void tap_rubbish(void)
 }
 
 static struct facts facts;
-static struct control control;
+static struct link control;
 
 static enum verdict verdict_of(void)
 {

@@ -42,7 +42,7 @@ int test_root_write(const struct test_options *options, const struct tree *tree,
 struct test_watch {
 	const struct test_options *options;
 	struct klog log;
-	struct control control;
+	struct link control;
 	struct tap tap;
 	struct facts facts;
 	uint64_t moments[MOMENT_N]; /* clock_ns(); 0: it did not come to that */

@@ -122,14 +122,14 @@ static void moment(struct watch *w, enum report_moment which)
 
 static void control(struct watch *w, const char *bytes, size_t n)
 {
-	struct control *c = &w->t->control;
+	struct link *c = &w->t->control;
 
-	control_feed(c, bytes, n);
-	if (c->state >= CONTROL_HELLO)
+	link_feed(c, bytes, n);
+	if (c->state >= LINK_HELLO)
 		moment(w, MOMENT_INIT);
-	if (c->state >= CONTROL_STARTED && !c->failed)
+	if (c->state >= LINK_STARTED && !c->failed)
 		moment(w, MOMENT_START);
-	if (c->state >= CONTROL_EXITED) {
+	if (c->state >= LINK_EXITED) {
 		moment(w, MOMENT_END);
 		if (!w->exited_at)
 			w->exited_at = clock_ns();
@@ -139,11 +139,11 @@ static void control(struct watch *w, const char *bytes, size_t n)
 /* Where init found the ports, the serial port has the kernel's console and nothing else. */
 static void console(struct watch *w, const uint8_t *bytes, size_t n)
 {
-	const struct control *c = &w->t->control;
+	const struct link *c = &w->t->control;
 	uint8_t log[CHUNK], byte;
 	size_t n_log = 0;
 
-	if (c->state >= CONTROL_HELLO && !c->serial) {
+	if (c->state >= LINK_HELLO && !c->serial) {
 		to_log(w, bytes, n);
 		return;
 	}
@@ -223,7 +223,7 @@ static void read_message(struct watch *w)
 /* How much more the guest takes now: a serial line has its window, a port its pipe, which says so itself. */
 static size_t window(const struct watch *w)
 {
-	const struct control *c = &w->t->control;
+	const struct link *c = &w->t->control;
 
 	return c->serial ? LINK_WINDOW - (size_t)(c->sent - c->acknowledged) : CHUNK;
 }
@@ -231,7 +231,7 @@ static size_t window(const struct watch *w)
 /* How many of the bytes went. None of these descriptors blocks. */
 static size_t send_stream(struct watch *w, unsigned stream, const uint8_t *bytes, size_t n)
 {
-	struct control *c = &w->t->control;
+	struct link *c = &w->t->control;
 	uint8_t coded[2 * LINK_WINDOW];
 	ssize_t done;
 
@@ -251,7 +251,7 @@ static bool send_control(struct watch *w, const char *text)
 {
 	size_t n = strlen(text);
 
-	return w->t->control.state == CONTROL_STARTED && window(w) >= n &&
+	return w->t->control.state == LINK_STARTED && window(w) >= n &&
 	       send_stream(w, LINK_CONTROL, (const uint8_t *)text, n) == n;
 }
 
@@ -260,7 +260,7 @@ static void send_input(struct watch *w)
 	size_t n = MIN(w->input.n, window(w));
 	char text[32];
 
-	if (w->t->control.state != CONTROL_STARTED)
+	if (w->t->control.state != LINK_STARTED)
 		return;
 	if (n) {
 		n = send_stream(w, LINK_STDIN, w->input.bytes, n);
@@ -326,7 +326,7 @@ static void give_up(struct watch *w, enum waited waited, unsigned seconds)
 	w->t->facts.seconds = seconds;
 	w->asked = true;
 	w->asked_at = clock_ns();
-	if (w->t->control.state != CONTROL_STARTED) {
+	if (w->t->control.state != LINK_STARTED) {
 		stop(w);
 		return;
 	}
@@ -389,7 +389,7 @@ static uint64_t after(uint64_t start, unsigned seconds)
 static uint64_t clock_work(struct watch *w)
 {
 	const struct test_options *o = w->t->options;
-	enum control_state state = w->t->control.state;
+	enum link_state state = w->t->control.state;
 	uint64_t now = clock_ns(), next = UINT64_MAX, due = UINT64_MAX;
 	unsigned seconds = 0;
 	enum waited waited = WAITED_NOT;
@@ -404,19 +404,19 @@ static uint64_t clock_work(struct watch *w)
 			stop(w);
 		return w->asked_at + SYSRQ_MS * 1000000ull;
 	}
-	if (state < CONTROL_STARTED && o->boot_timeout)
+	if (state < LINK_STARTED && o->boot_timeout)
 		due = after(w->t->moments[MOMENT_VM], seconds = o->boot_timeout),
 		waited = WAITED_BOOT;
-	else if (state == CONTROL_STARTED && o->timeout)
+	else if (state == LINK_STARTED && o->timeout)
 		due = after(w->t->moments[MOMENT_START], seconds = o->timeout),
 		waited = WAITED_COMMAND;
-	else if (state >= CONTROL_EXITED)
+	else if (state >= LINK_EXITED)
 		due = after(w->exited_at, seconds = MAX(GRACE_S, o->boot_timeout / 4)),
 		waited = WAITED_OFF;
 	if (now >= due)
 		give_up(w, waited, seconds);
 	next = due;
-	if (o->stall && state == CONTROL_STARTED) {
+	if (o->stall && state == LINK_STARTED) {
 		uint64_t quiet = after(MAX(w->last_byte, w->t->moments[MOMENT_START]), o->stall);
 
 		if (now >= quiet && has_room(w))
@@ -440,7 +440,7 @@ static int wait_ms(uint64_t next)
 static void turn(struct watch *w)
 {
 	bool wants_input = !w->input_end && w->input.n < STAGE / 2 &&
-			   w->t->control.state == CONTROL_STARTED;
+			   w->t->control.state == LINK_STARTED;
 	struct pollfd p[] = {
 		{ .fd = w->signals, .events = POLLIN },
 		{ .fd = has_room(w) ? w->console_out : -1, .events = POLLIN },

@@ -20,7 +20,7 @@ static bool say(struct decision *d, enum verdict verdict, const char *fmt, ...)
 
 static const char *where(const struct facts *f)
 {
-	if (f->control->state >= CONTROL_HELLO)
+	if (f->control->state >= LINK_HELLO)
 		return "init ran and the command did not start";
 	if (f->log->has_init)
 		return "the kernel started init and nothing was heard of it";
@@ -60,7 +60,7 @@ static bool runner(const struct facts *f, struct decision *d)
 
 static bool log_says(const struct facts *f, struct decision *d)
 {
-	bool survived = f->control->state >= CONTROL_EXITED && !f->control->failed &&
+	bool survived = f->control->state >= LINK_EXITED && !f->control->failed &&
 			!f->control->code && !f->control->signal;
 
 	d->finding = klog_decisive(f->log, survived);
@@ -97,8 +97,8 @@ static bool time_says(const struct facts *f, struct decision *d)
 		return say(d, VERDICT_TIMEOUT, "the command had not ended after %u s", f->seconds);
 	case WAITED_STALL:
 		return say(d, VERDICT_STALL, "no output for %u s, of the command or the kernel%s%s",
-			   f->seconds, f->control->state < CONTROL_STARTED ? ": " : "",
-			   f->control->state < CONTROL_STARTED ? where(f) : "");
+			   f->seconds, f->control->state < LINK_STARTED ? ": " : "",
+			   f->control->state < LINK_STARTED ? where(f) : "");
 	case WAITED_OFF:
 		return say(
 			d, VERDICT_TIMEOUT,
@@ -112,22 +112,22 @@ static bool time_says(const struct facts *f, struct decision *d)
 /* The guest chose to end: when was that? */
 static bool end_says(const struct facts *f, struct decision *d)
 {
-	const struct control *c = f->control;
+	const struct link *c = f->control;
 
-	if (f->vm == STATUS_GUEST_REBOOT && !(c->state == CONTROL_ENDED && c->by_reset))
+	if (f->vm == STATUS_GUEST_REBOOT && !(c->state == LINK_ENDED && c->by_reset))
 		return say(d, VERDICT_RESET, "the guest was reset%s%s",
-			   c->state < CONTROL_STARTED ? ": " : " before the command ended",
-			   c->state < CONTROL_STARTED ? where(f) : "");
+			   c->state < LINK_STARTED ? ": " : " before the command ended",
+			   c->state < LINK_STARTED ? where(f) : "");
 	if (c->failed)
 		return say(d, VERDICT_RUNNER, "the command cannot be executed in the guest: %s",
 			   strerror(c->failed));
-	if (c->state < CONTROL_STARTED)
+	if (c->state < LINK_STARTED)
 		return say(d, VERDICT_NO_BOOT, "the guest switched itself off: %s", where(f));
-	if (c->state < CONTROL_EXITED)
+	if (c->state < LINK_EXITED)
 		return say(d, VERDICT_GONE,
 			   "the guest switched itself off before the command "
 			   "ended");
-	if (c->state != CONTROL_ENDED || f->vm < 0)
+	if (c->state != LINK_ENDED || f->vm < 0)
 		return say(d, VERDICT_LIE, "init told of the command's end and not of its own");
 	if (f->bytes[0] != c->totals[0] || f->bytes[1] != c->totals[1])
 		return say(d, VERDICT_LIE,
@@ -139,7 +139,7 @@ static bool end_says(const struct facts *f, struct decision *d)
 
 static void command_says(const struct facts *f, struct decision *d)
 {
-	const struct control *c = f->control;
+	const struct link *c = f->control;
 
 	if (c->signal) {
 		d->status = c->signal;

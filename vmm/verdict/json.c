@@ -55,9 +55,9 @@ static void lines(FILE *out, const struct klog *log)
 	fprintf(out, "%s],\n", klog_tail(log, 0) ? "\n  " : "");
 }
 
-static void command_status(FILE *out, const struct control *c)
+static void command_status(FILE *out, const struct link *c)
 {
-	if (c->state < CONTROL_EXITED || c->failed)
+	if (c->state < LINK_EXITED || c->failed)
 		fputs("  \"command_status\": null,\n", out);
 	else if (c->signal)
 		fprintf(out, "  \"command_status\": {\"signal\": %d},\n", c->signal);
@@ -82,9 +82,9 @@ void report_json(const struct report *r, FILE *out)
 	pair(out, "cmdline", r->cmdline);
 	list(out, "devices", r->devices);
 	pair(out, "way",
-	     f->control->state < CONTROL_HELLO ? "none"
-	     : f->control->serial              ? "serial"
-					       : "ports");
+	     f->control->state < LINK_HELLO ? "none"
+	     : f->control->serial           ? "serial"
+					    : "ports");
 	fputs("  \"moments_ms\": {", out);
 	for (unsigned i = 0; i < MOMENT_N; i++)
 		if (r->moments[i] || !i) {

@@ -29,19 +29,19 @@ void link_encode(unsigned stream, uint8_t byte, uint8_t ret[2])
 	ret[1] = (uint8_t)(0x80 | stream << 4 | (byte & 15));
 }
 
-static bool state_is(struct control *c, enum control_state state)
+static bool state_is(struct link *c, enum link_state state)
 {
 	if (c->state != state)
 		c->lie = "words in an order that init does not have";
 	return c->state == state;
 }
 
-static void take_hello(struct control *c, const char *words)
+static void take_hello(struct link *c, const char *words)
 {
 	char way[8];
 	int used = 0;
 
-	if (!state_is(c, CONTROL_SILENT))
+	if (!state_is(c, LINK_SILENT))
 		return;
 	if (sscanf(words, "hello 1 %7s %95s%n", way, c->release, &used) != 2 || words[used] ||
 	    (strcmp(way, "ports") && strcmp(way, "serial"))) {
@@ -49,16 +49,16 @@ static void take_hello(struct control *c, const char *words)
 		return;
 	}
 	c->serial = !strcmp(way, "serial");
-	c->state = CONTROL_HELLO;
+	c->state = LINK_HELLO;
 }
 
-static void take_exit(struct control *c, const char *words)
+static void take_exit(struct link *c, const char *words)
 {
 	unsigned code, signal;
 	unsigned long long out, err;
 	int used = 0;
 
-	if (!state_is(c, CONTROL_STARTED))
+	if (!state_is(c, LINK_STARTED))
 		return;
 	if (sscanf(words, "exit %3u %3u %20llu %20llu%n", &code, &signal, &out, &err, &used) != 4 ||
 	    words[used] || code > 255 || signal > 127 || (code && signal)) {
@@ -69,10 +69,10 @@ static void take_exit(struct control *c, const char *words)
 	c->signal = (int)signal;
 	c->totals[0] = out;
 	c->totals[1] = err;
-	c->state = CONTROL_EXITED;
+	c->state = LINK_EXITED;
 }
 
-static void take_ack(struct control *c, const char *words)
+static void take_ack(struct link *c, const char *words)
 {
 	unsigned n;
 
@@ -82,20 +82,20 @@ static void take_ack(struct control *c, const char *words)
 		c->acknowledged += n;
 }
 
-static void take_fail(struct control *c, const char *words)
+static void take_fail(struct link *c, const char *words)
 {
 	unsigned error;
 
-	if (!state_is(c, CONTROL_HELLO))
+	if (!state_is(c, LINK_HELLO))
 		return;
 	if (sscanf(words, "fail %4u", &error) != 1 || !error)
 		c->lie = "a failure without a number";
 	else
 		c->failed = (int)error;
-	c->state = CONTROL_EXITED;
+	c->state = LINK_EXITED;
 }
 
-static void take_line(struct control *c)
+static void take_line(struct link *c)
 {
 	char prefix[64];
 	int n = snprintf(prefix, sizeof(prefix), "thru %s ", c->nonce);
@@ -105,8 +105,8 @@ static void take_line(struct control *c)
 		c->lie = "a line that is not init's";
 	else if (!strncmp(words, "hello ", 6))
 		take_hello(c, words);
-	else if (!strcmp(words, "start") && state_is(c, CONTROL_HELLO))
-		c->state = CONTROL_STARTED;
+	else if (!strcmp(words, "start") && state_is(c, LINK_HELLO))
+		c->state = LINK_STARTED;
 	else if (!strncmp(words, "fail ", 5))
 		take_fail(c, words);
 	else if (!strncmp(words, "exit ", 5))
@@ -114,14 +114,14 @@ static void take_line(struct control *c)
 	else if (!strncmp(words, "ack ", 4))
 		take_ack(c, words);
 	else if ((!strcmp(words, "end off") || !strcmp(words, "end reset")) &&
-		 state_is(c, CONTROL_EXITED)) {
+		 state_is(c, LINK_EXITED)) {
 		c->by_reset = words[4] == 'r';
-		c->state = CONTROL_ENDED;
+		c->state = LINK_ENDED;
 	} else if (!c->lie)
 		c->lie = "a word that it does not have";
 }
 
-void control_feed(struct control *c, const char *bytes, size_t n)
+void link_feed(struct link *c, const char *bytes, size_t n)
 {
 	for (size_t i = 0; i < n && !c->lie; i++) {
 		if (bytes[i] == '\n') {
