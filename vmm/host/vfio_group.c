@@ -221,3 +221,17 @@ int group_get_device(struct vfio_space *space, struct vfio_device *dev)
 	dev->state = VFIO_DEVICE_BOUND;
 	return 0;
 }
+
+int group_attach(struct vfio_space *space, struct vfio_device *dev)
+{
+	(void)space;
+	dev->attached = true;
+	return 0;
+}
+
+int group_detach(struct vfio_space *space, struct vfio_device *dev)
+{
+	(void)space;
+	dev->attached = false;
+	return 0;
+}

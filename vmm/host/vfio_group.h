@@ -20,6 +20,13 @@ int group_join(struct vfio_space *space, struct vfio_device *dev) _must_check_;
  */
 int group_get_device(struct vfio_space *space, struct vfio_device *dev) _must_check_;
 
+/*
+ * What the kernel does by itself, as it gives the device and as the last of the group's files is closed:
+ * both are noted only.
+ */
+int group_attach(struct vfio_space *space, struct vfio_device *dev) _must_check_;
+int group_detach(struct vfio_space *space, struct vfio_device *dev);
+
 /* Whether the space has that group; the devid of a function that a group gave, 0: none. */
 bool group_is_ours(const struct vfio_space *space, int number);
 uint32_t group_devid(const struct vfio_space *space, struct bdf bdf);

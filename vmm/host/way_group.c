@@ -34,21 +34,6 @@ static int bind(struct vfio_space *space, struct vfio_device *dev)
 	return r ? r : group_get_device(space, dev);
 }
 
-static int attach(struct vfio_space *space, struct vfio_device *dev)
-{
-	(void)space;
-	dev->attached = true;
-	return 0;
-}
-
-/* When the group's file is closed. */
-static int detach(struct vfio_space *space, struct vfio_device *dev)
-{
-	(void)space;
-	dev->attached = false;
-	return 0;
-}
-
 static int ranges(struct vfio_space *space, struct range *spans, unsigned *n)
 {
 	return container_ranges(space->fd, spans, n);
@@ -83,8 +68,8 @@ const struct way way_group = {
 	.accounts_process = accounts_process,
 	.open_device = group_open_device,
 	.bind = bind,
-	.attach = attach,
-	.detach = detach,
+	.attach = group_attach,
+	.detach = group_detach,
 	.ranges = ranges,
 	.keep = keep,
 	.map = map,

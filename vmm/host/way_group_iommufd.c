@@ -21,28 +21,13 @@ static int bind(struct vfio_space *space, struct vfio_device *dev)
 	return r ? r : group_get_device(space, dev);
 }
 
-static int attach(struct vfio_space *space, struct vfio_device *dev)
-{
-	(void)space;
-	dev->attached = true;
-	return 0;
-}
-
-/* When the device's file is closed. */
-static int detach(struct vfio_space *space, struct vfio_device *dev)
-{
-	(void)space;
-	dev->attached = false;
-	return 0;
-}
-
 const struct way way_group_iommufd = {
 	.open = way_iommufd_open,
 	.accounts_process = way_iommufd_accounts_process,
 	.open_device = group_open_device,
 	.bind = bind,
-	.attach = attach,
-	.detach = detach,
+	.attach = group_attach,
+	.detach = group_detach,
 	.ranges = way_iommufd_ranges,
 	.keep = way_iommufd_keep,
 	.map = way_iommufd_map,
