@@ -3,34 +3,20 @@
  * The conditions of Documentation/driver-api/vfio.rst and iommufd.rst for one function, in the
  * order in which an operator meets them; the first that fails is the answer. Main thread only.
  */
+#include "answer.h"
+
 #include <hostfn/hostfn.h>
 
 #include <hostfn/hostway.h>
 
 #include <base/error.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define CLASS_HOST_BRIDGE 0x0600
-
-struct answer {
-	char *why;
-	size_t size;
-};
-
-static _printf_(3, 4) int answer(struct answer a, int errnum, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(a.why, a.size, fmt, ap);
-	va_end(ap);
-	return -errnum;
-}
 
 bool hostfn_is_bridge(const struct host_function *fn)
 {

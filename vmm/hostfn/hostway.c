@@ -4,29 +4,15 @@
  * options make. The better way is the one with more: cdevs before groups, iommufd before containers.
  * Main thread.
  */
+#include "answer.h"
+
 #include <hostfn/hostway.h>
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #define IOMMUFD   "/dev/iommu"
 #define CONTAINER "/dev/vfio/vfio"
-
-struct answer {
-	char *why;
-	size_t size;
-};
-
-static _printf_(3, 4) int answer(struct answer a, int errnum, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(a.why, a.size, fmt, ap);
-	va_end(ap);
-	return -errnum;
-}
 
 /* The file of the function's own, or of its group's. "" when it has none. */
 static void own_file(const struct host_function *fn, enum vfio_way way, char *path, size_t size)
