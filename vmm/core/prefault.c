@@ -9,6 +9,7 @@
  */
 #include <core/memory.h>
 
+#include <base/clock.h>
 #include <base/error.h>
 #include <base/log.h>
 #include <errno.h>
@@ -16,11 +17,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
-#include <time.h>
 #include <unistd.h>
 
-#define PIECE      MIB(4)
-#define PATIENCE_S 1 /* who waits longer than this sees how far it is */
+#define PIECE       MIB(4)
+#define PATIENCE_MS 1000 /* who waits longer than this sees how far it is */
 
 static int populate(uint8_t *from, uint64_t size, uint64_t page)
 {
@@ -112,8 +112,7 @@ int memory_prefault_finish(struct memory_prefault *p, bool abandon)
 	__atomic_store_n(&p->stop, abandon, __ATOMIC_RELEASE);
 	pthread_mutex_lock(&p->lock);
 	while (p->running) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += PATIENCE_S;
+		until = clock_after(PATIENCE_MS);
 		if (pthread_cond_timedwait(&p->idle, &p->lock, &until) == ETIMEDOUT &&
 		    isatty(STDERR_FILENO)) {
 			show_progress(p);
