@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What of a passed function's configuration space is whose: the tables of config_table.h, laid over
- * the capabilities that the device has, become the masks by which config.c answers. A device's list
- * of capabilities is followed with bounds, and the guest gets one of its own without what is hidden.
+ * the capabilities that the device has, become the masks by which config.c answers. The guest
+ * gets a list of capabilities of its own, without what is hidden.
  *
  * Main thread.
  */
@@ -10,6 +10,7 @@
 #include "config_table.h"
 
 #include <base/bytes.h>
+#include <base/capability.h>
 #include <base/error.h>
 #include <errno.h>
 #include <string.h>
@@ -155,7 +156,6 @@ struct chain {
 	uint16_t at[CHAIN_MAX], id[CHAIN_MAX];
 	uint32_t header[CHAIN_MAX];
 	unsigned n;
-	uint8_t seen[CHAIN_MAX];
 };
 
 /* Where the capability at `at` ends at the latest: at the next one, or at the space's end. */
@@ -167,39 +167,31 @@ static unsigned chain_end(const struct chain *chain, unsigned at, unsigned end)
 	return end;
 }
 
-/* Follow the device's list; a pointer out of range or to a place seen before ends it. */
-static void chain_walk(struct vfio_config *config, struct chain *chain, unsigned at, bool ext)
+static uint32_t read_device(void *ctx, unsigned offset, unsigned len)
 {
-	unsigned from = ext ? PCI_CFG_SPACE_SIZE : PCI_STD_HEADER_SIZEOF;
-	unsigned end = ext ? config->io->config_size : PCI_CFG_SPACE_SIZE;
+	return vfio_io_config_read(ctx, offset, len);
+}
 
-	memset(chain, 0, sizeof(*chain));
-	while (at >= from && at + 4 <= end && !chain->seen[at / 4]) {
-		uint32_t header = vfio_io_config_read(config->io, at, 4);
+static void chain_walk(struct vfio_config *config, struct chain *chain, bool ext)
+{
+	struct capabilities list;
 
-		if (header == ALL || (ext && !header))
-			break;
-		chain->seen[at / 4] = 1;
-		chain->at[chain->n] = (uint16_t)at;
-		chain->header[chain->n] = header;
-		chain->id[chain->n++] = ext ? PCI_EXT_CAP_ID(header) : header & 0xff;
-		at = (ext ? PCI_EXT_CAP_NEXT(header) : header >> 8) & 0xffc;
-		if (!ext)
-			at &= 0xfc;
+	chain->n = 0;
+	capabilities_init(&list, ext, config->io->config_size, read_device, config->io);
+	while (capabilities_next(&list)) {
+		chain->at[chain->n] = (uint16_t)list.at;
+		chain->id[chain->n] = (uint16_t)list.id;
+		chain->header[chain->n++] = list.header;
 	}
 }
 
-static void capabilities_init(struct vfio_config *config)
+static void plain_init(struct vfio_config *config)
 {
-	struct chain chain = { 0 };
+	struct chain chain;
 	unsigned link = PCI_CAPABILITY_LIST; /* the pointer to write next */
 	unsigned seen = 0;
-	uint8_t head;
 
-	if (!(vfio_io_config_read(config->io, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST))
-		return;
-	head = (uint8_t)vfio_io_config_read(config->io, PCI_CAPABILITY_LIST, 1);
-	chain_walk(config, &chain, head & ~3u, false);
+	chain_walk(config, &chain, false);
 	for (unsigned i = 0; i < chain.n; i++) {
 		unsigned at = chain.at[i], end = chain_end(&chain, at, PCI_CFG_SPACE_SIZE);
 		const struct kind *kind = kind_of(capabilities, chain.id[i]);
@@ -229,7 +221,7 @@ static void extended_init(struct vfio_config *config)
 
 	if (config->io->config_size <= PCI_CFG_SPACE_SIZE)
 		return;
-	chain_walk(config, &chain, PCI_CFG_SPACE_SIZE, true);
+	chain_walk(config, &chain, true);
 	/* The list starts at 100h whatever is there: without an id when that is hidden. */
 	vfio_config_emulate(config, PCI_CFG_SPACE_SIZE, 4, ALL, 0, 0);
 	for (unsigned i = 0; i < chain.n; i++) {
@@ -274,7 +266,7 @@ int vfio_config_init(struct vfio_config *config, struct vfio_io *io, struct pci_
 	memset(pci->writable, 0, sizeof(pci->writable));
 	APPLY(config, 0, PCI_STD_HEADER_SIZEOF, header_fields);
 	vfio_config_mark(config, PCI_COMMAND, 2, VFIO_TOUCH_COMMAND);
-	capabilities_init(config);
+	plain_init(config);
 	extended_init(config);
 	if (io->lost)
 		return fail(STATUS_HOST, EIO, "%s: the device does not answer any more: %s",

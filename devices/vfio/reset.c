@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ladder of resets (Documentation/driver-api/vfio.rst; drivers/vfio/pci/vfio_pci_core.c). The
- * first rung that a device has is taken:
- *
- *   function reset  VFIO_DEVICE_RESET: FLR and what else the kernel knows for this one function
- *   hot reset       VFIO_DEVICE_PCI_HOT_RESET: the slot or bus, with every function there
- *   power           VFIO_DEVICE_RESET again: D0 to D3hot to D0 and nothing more (PCIe 6.0 §5.3.1.4),
- *                   which keeps what the function keeps without a soft reset
- *
- * VFIO does not say which kind its reset is. A function without FLR that loses its state in D3hot is
- * taken for one that has only the last rung; that it may be better costs a hot reset, no more.
+ * Resets by VFIO (Documentation/driver-api/vfio.rst; drivers/vfio/pci/vfio_pci_core.c): the first rung of
+ * the ladder (devices/reset_ladder.h) that the device really has is taken. That of the function is
+ * VFIO_DEVICE_RESET, that of its bus VFIO_DEVICE_PCI_HOT_RESET.
  *
  * A hot reset needs all of the bus: VFIO tells which functions it hits and whether they are ours,
  * judged by the iommufd that they are bound to. Functions of this VM must not be in use: their
@@ -21,7 +14,9 @@
 #include "reset.h"
 
 #include <base/bytes.h>
+#include <base/capability.h>
 #include <base/error.h>
+#include <devices/reset_ladder.h>
 #include <devices/vfio.h>
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -30,51 +25,73 @@
 #include <string.h>
 #include <time.h>
 
-/* Kinds of reset that the configuration space tells of. */
-struct abilities {
-	bool flr, pm;
+/* A device's configuration space, before or beside a function of it. */
+struct space {
+	const struct vfio_device *dev;
+	uint64_t at; /* in the cdev */
 };
 
-static uint8_t read8(const struct vfio_device *dev, uint64_t at)
-{
-	uint8_t value = 0;
-
-	return vfio_region_read(dev, at, &value, 1) ? 0 : value;
-}
-
-static void look_at(const struct vfio_device *dev, uint64_t cap, struct abilities *ret)
-{
-	const uint8_t af = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
-	uint8_t buf[4] = { 0 };
-
-	switch (read8(dev, cap)) {
-	case PCI_CAP_ID_EXP:
-		ret->flr |= !vfio_region_read(dev, cap + PCI_EXP_DEVCAP, buf, 4) &&
-			    load_le32(buf) & PCI_EXP_DEVCAP_FLR;
-		break;
-	case PCI_CAP_ID_AF:
-		ret->flr |= (read8(dev, cap + PCI_AF_CAP) & af) == af;
-		break;
-	case PCI_CAP_ID_PM:
-		ret->pm = !(read8(dev, cap + PCI_PM_CTRL) & PCI_PM_CTRL_NO_SOFT_RESET);
-		break;
-	}
-}
-
-static int look(const struct vfio_device *dev, struct abilities *ret)
+static int space_find(const struct vfio_device *dev, struct space *ret)
 {
 	struct vfio_region_info config;
-	unsigned no_mmaps = 0, at, bound = 48;
+	unsigned no_mmaps = 0;
 	int r = vfio_region_info(dev, VFIO_PCI_CONFIG_REGION_INDEX, &config, NULL, &no_mmaps);
 
-	*ret = (struct abilities){ false, false };
-	if (r || !(read8(dev, config.offset + PCI_STATUS) & PCI_STATUS_CAP_LIST))
-		return r;
-	at = read8(dev, config.offset + PCI_CAPABILITY_LIST) & ~3u;
-	while (at >= PCI_STD_HEADER_SIZEOF && bound--) {
-		look_at(dev, config.offset + at, ret);
-		at = read8(dev, config.offset + at + PCI_CAP_LIST_NEXT) & ~3u;
+	if (!r)
+		*ret = (struct space){ dev, config.offset };
+	return r;
+}
+
+static uint32_t space_read(void *ctx, unsigned offset, unsigned len)
+{
+	const struct space *space = ctx;
+	uint8_t bytes[4] = { 0 };
+	int r = vfio_region_read(space->dev, space->at + offset, bytes, len);
+
+	return r ? UINT32_MAX : load_le32(bytes);
+}
+
+/* Of a capability; what cannot be read promises nothing. */
+static uint32_t field(struct space *space, unsigned offset, unsigned len)
+{
+	uint32_t value = space_read(space, offset, len);
+
+	return value == UINT32_MAX ? 0 : value;
+}
+
+static void look_at(struct space *space, unsigned cap, unsigned id, struct reset_abilities *ret)
+{
+	const uint8_t af = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
+
+	switch (id) {
+	case PCI_CAP_ID_EXP:
+		ret->flr |= field(space, cap + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR;
+		break;
+	case PCI_CAP_ID_AF:
+		ret->flr |= (field(space, cap + PCI_AF_CAP, 1) & af) == af;
+		break;
+	case PCI_CAP_ID_PM:
+		ret->pm = !(field(space, cap + PCI_PM_CTRL, 2) & PCI_PM_CTRL_NO_SOFT_RESET);
+		break;
 	}
+}
+
+/* What VFIO and the configuration space tell. */
+static int look(const struct vfio_device *dev, struct reset_abilities *ret)
+{
+	struct vfio_device_info info;
+	struct capabilities list;
+	struct space space;
+	int r = vfio_device_info(dev, &info);
+
+	if (!r)
+		r = space_find(dev, &space);
+	if (r)
+		return r;
+	*ret = (struct reset_abilities){ .own = info.flags & VFIO_DEVICE_FLAGS_RESET };
+	capabilities_init(&list, false, PCI_CFG_SPACE_SIZE, space_read, &space);
+	while (capabilities_next(&list))
+		look_at(&space, list.at, list.id, ret);
 	return 0;
 }
 
@@ -164,13 +181,10 @@ static int refuse(const struct vfio_device *dev, int why, const struct in_the_wa
 /* All-ones are nobody's identifiers (PCIe 6.0 §7.5.1.1.1). The kernel has waited for it already. */
 static int check_alive(const struct vfio_device *dev)
 {
-	struct vfio_region_info config;
-	unsigned no_mmaps = 0;
-	uint8_t ids[4];
-	int r = vfio_region_info(dev, VFIO_PCI_CONFIG_REGION_INDEX, &config, NULL, &no_mmaps);
+	struct space space;
+	int r = space_find(dev, &space);
 
-	if (r || (!vfio_region_read(dev, config.offset + PCI_VENDOR_ID, ids, 4) &&
-		  load_le32(ids) != UINT32_MAX))
+	if (r || space_read(&space, PCI_VENDOR_ID, 4) != UINT32_MAX)
 		return r;
 	return fail(
 		STATUS_HOST, EIO,
@@ -183,32 +197,22 @@ static int check_alive(const struct vfio_device *dev)
 static int climb(struct vfio_device *devs, unsigned n, unsigned at, bool alone)
 {
 	struct vfio_device *dev = &devs[at];
-	struct vfio_device_info info;
 	struct in_the_way other = { .told = false };
-	struct abilities has;
-	int r = vfio_device_info(dev, &info), hot;
-	bool can = !r && info.flags & VFIO_DEVICE_FLAGS_RESET;
+	struct reset_abilities has;
+	enum reset_rung rungs[RESET_RUNGS];
+	int r = look(dev, &has), why = -ENOTTY;
 
-	if (!r)
-		r = look(dev, &has);
 	if (r)
 		return r;
-	if (can && (has.flr || !has.pm)) {
-		/* The bind has done the same a moment ago (vfio_pci_core_enable()). */
-		r = dev->state == VFIO_DEVICE_BOUND ? 0 : vfio_device_reset(dev);
-		if (r != -ENOTTY)
-			return r;
-		can = false;
-	}
-	hot = hot_reset(devs, n, at, alone, &other);
-	if (!hot)
-		return 0;
-	if (can) {
-		r = dev->state == VFIO_DEVICE_BOUND ? 0 : vfio_device_reset(dev);
-		if (r != -ENOTTY)
+	for (unsigned i = 0, n_rungs = reset_ladder(&has, rungs); i < n_rungs; i++) {
+		if (rungs[i] == RESET_BUS)
+			r = why = hot_reset(devs, n, at, alone, &other);
+		else /* The bind has done the same a moment ago (vfio_pci_core_enable()). */
+			r = dev->state == VFIO_DEVICE_BOUND ? 0 : vfio_device_reset(dev);
+		if (!r || (rungs[i] != RESET_BUS && r != -ENOTTY))
 			return r;
 	}
-	return refuse(dev, hot, &other);
+	return refuse(dev, why, &other);
 }
 
 int vfio_reset_all(struct vfio_device *devs, unsigned n)

@@ -2,11 +2,13 @@
 #include "test.h"
 
 #include <base/bytes.h>
+#include <base/capability.h>
 #include <base/clock.h>
 #include <base/fd.h>
 #include <base/log.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -63,6 +65,67 @@ static void little_endian(void)
 	CHECK_EQ(b[8], 8);
 	store_le(b, 2, 0xabcdef);
 	CHECK_EQ(load_le32(b), 0x5566cdef);
+}
+
+/* A function's configuration space: what a device may say of its own capabilities. */
+static uint8_t space[4096];
+static unsigned asked;
+
+static uint32_t read_space(void *ctx, unsigned offset, unsigned len)
+{
+	asked++;
+	return offset + len > *(unsigned *)ctx ? UINT32_MAX
+					       : (uint32_t)load_le(space + offset, len);
+}
+
+/* How many there are, with the ids in one number. */
+static unsigned count_capabilities(bool extended, unsigned size, uint64_t *ret_ids)
+{
+	struct capabilities list;
+	unsigned n = 0;
+
+	asked = 0;
+	*ret_ids = 0;
+	capabilities_init(&list, extended, 4096, read_space, &size);
+	for (; capabilities_next(&list); n++)
+		*ret_ids = *ret_ids << 8 | list.id;
+	return n;
+}
+
+static void capability_lists(void)
+{
+	uint64_t ids;
+
+	memset(space, 0, sizeof(space));
+	space[PCI_CAPABILITY_LIST] = 0x43; /* the lowest two bits are reserved (§7.5.1.1.11) */
+	store_le16(space + 0x40, 0x5010);
+	store_le16(space + 0x50, 0xfc05);
+	store_le16(space + 0xfc, 0x0011);
+	CHECK_EQ(count_capabilities(false, 4096, &ids), 0); /* Status does not say so */
+	space[PCI_STATUS] = PCI_STATUS_CAP_LIST;
+	CHECK_EQ(count_capabilities(false, 4096, &ids), 3);
+	CHECK_EQ(ids, 0x100511);
+	/* In a circle, each is found once; into the header, that is the end. */
+	space[0xfd] = 0x50;
+	CHECK_EQ(count_capabilities(false, 4096, &ids), 3);
+	space[0x51] = 0x3c;
+	CHECK_EQ(count_capabilities(false, 4096, &ids), 2);
+	/* What cannot be read is not there. */
+	CHECK_EQ(count_capabilities(false, 64, &ids), 0);
+	CHECK_EQ(count_capabilities(true, 256, &ids), 0);
+
+	CHECK_EQ(count_capabilities(true, 4096, &ids), 0);
+	store_le32(space + 0x100, 0xffc10001);
+	store_le32(space + 0xffc, 0x10010003);
+	CHECK_EQ(count_capabilities(true, 4096, &ids), 2);
+	CHECK_EQ(ids, 0x0103);
+	store_le32(space + 0x100, 0x04010001); /* below 100h is the other list's */
+	CHECK_EQ(count_capabilities(true, 4096, &ids), 1);
+	/* The longest there can be. */
+	for (unsigned at = 0x100; at < 4096; at += 4)
+		store_le32(space + at, (at + 4) << 20 | 0x10001);
+	CHECK_EQ(count_capabilities(true, 4096, &ids), (4096 - 256) / 4);
+	CHECK_EQ(asked, (4096 - 256) / 4);
 }
 
 static void alignment(void)
@@ -245,6 +308,7 @@ static const struct test tests[] = {
 	TEST(long_reason_is_cut),
 	TEST(ranges),
 	TEST(little_endian),
+	TEST(capability_lists),
 	TEST(alignment),
 	TEST(fd_reads_whole_or_says_short),
 	TEST(fd_write_reports_full_disk),

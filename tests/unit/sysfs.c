@@ -281,7 +281,8 @@ static void below_a_bridge(void)
 /* PME is told by a file for everybody, or by configuration space for those who may read it all. */
 static void can_wake(void)
 {
-	uint8_t config[256] = { [0x34] = 0x40, [0x40] = 9, 0xc8, [0xc8] = 1, 0, 0x23, 0x40 };
+	uint8_t config[256] = { [0x06] = 0x10, [0x34] = 0x40, [0x40] = 9, 0xc8, [0xc8] = 1, 0,
+				0x23,          0x40 };
 	const char *device = "sys/dev/char/511:3/device";
 
 	clear_tree();

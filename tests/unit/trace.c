@@ -255,6 +255,8 @@ uint32_t vfio_function_config(struct vfio_function *fn, unsigned offset, unsigne
 {
 	(void)fn;
 	(void)len;
+	if (offset == PCI_STATUS)
+		return PCI_STATUS_CAP_LIST;
 	if (offset == PCI_CAPABILITY_LIST)
 		return 0x40;
 	return offset == 0x40 ? PCI_CAP_ID_PM : 0;

@@ -7,6 +7,8 @@
  */
 #include "sysfs_path.h"
 
+#include <base/bytes.h>
+#include <base/capability.h>
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
@@ -51,19 +53,23 @@ bool sysfs_cdev_group(unsigned int major, unsigned int minor, int *ret, bool *re
 	return sscanf(last + (*ret_noiommu ? 8 : 0), "%d", ret) == 1;
 }
 
+static uint32_t read_config(void *ctx, unsigned offset, unsigned len)
+{
+	const int *fd = ctx;
+	uint8_t bytes[4] = { 0 };
+
+	return fd_read_at(*fd, bytes, len, offset) ? UINT32_MAX : load_le32(bytes);
+}
+
 /* PME_Support (PCIe 6.0 §7.5.2.1) of the function whose configuration space `fd` is. */
 static bool config_can_wake(int fd)
 {
-	uint8_t head[4], at = 0;
+	struct capabilities list;
 
-	if (fd_read_at(fd, &at, 1, PCI_CAPABILITY_LIST))
-		return false;
-	for (unsigned bound = 48; at >= 0x40 && bound; bound--, at = head[1]) {
-		if (fd_read_at(fd, head, 4, at & ~3u))
-			return false;
-		if (head[0] == PCI_CAP_ID_PM)
-			return head[3] & (PCI_PM_CAP_PME_D3hot | PCI_PM_CAP_PME_D3cold) >> 8;
-	}
+	capabilities_init(&list, false, PCI_CFG_SPACE_SIZE, read_config, &fd);
+	while (capabilities_next(&list))
+		if (list.id == PCI_CAP_ID_PM)
+			return list.header >> 16 & (PCI_PM_CAP_PME_D3hot | PCI_PM_CAP_PME_D3cold);
 	return false;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How a function would be reset, told beforehand: the ladder of devices/vfio/reset.c, climbed by what
+ * How a function would be reset, told beforehand: the same ladder (devices/reset_ladder.h), by what
  * sysfs knows. `reset_method` names the ways that the kernel has for this function alone; that of its
  * bus follows from where it sits: below a bridge, with functions that vfio-pci has all of
  * (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_is_device_in_set()). Which of them a guest is given,
@@ -9,6 +9,7 @@
 #include <hostfn/hostfn.h>
 
 #include <base/error.h>
+#include <devices/reset_ladder.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,24 +114,33 @@ static void tell_none(const struct host_function *fn, struct hostfn_reset *reset
 
 void hostfn_reset(const struct host_function *fn, struct hostfn_reset *ret)
 {
-	bool below, flr, pm;
+	enum reset_rung rungs[RESET_RUNGS];
+	struct reset_abilities has;
+	unsigned i = 0, n;
+	char own[sizeof(ret->how)];
+	bool bus;
 
 	*ret = (struct hostfn_reset){ .with = NULL };
-	below = !sysfs_below_bridge(fn->bdf, &ret->with, &ret->n_with);
-	first_method(fn, !ret->n_with, ret->how, sizeof(ret->how));
-	flr = has_method(fn, "flr", true) || has_method(fn, "af_flr", true);
-	pm = has_method(fn, "pm", true);
-	if (*ret->how && (flr || !pm))
-		below = false; /* it has one of its own that is good */
-	if (below && !bridge_among(ret)) {
-		memcpy(ret->otherwise, ret->how, sizeof(ret->otherwise));
+	bus = !sysfs_below_bridge(fn->bdf, &ret->with, &ret->n_with) && !bridge_among(ret);
+	first_method(fn, !ret->n_with, own, sizeof(own));
+	has = (struct reset_abilities){
+		.own = *own,
+		.flr = has_method(fn, "flr", true) || has_method(fn, "af_flr", true),
+		.pm = has_method(fn, "pm", true),
+	};
+	n = reset_ladder(&has, rungs);
+	while (i < n && rungs[i] == RESET_BUS && !bus)
+		i++;
+	if (i < n && rungs[i] == RESET_BUS) {
 		snprintf(ret->how, sizeof(ret->how), "bus");
+		memcpy(ret->otherwise, own, sizeof(own));
 		tell_bus(fn, ret);
 		return;
 	}
 	ret->n_with = 0;
-	if (*ret->how)
-		snprintf(ret->words, sizeof(ret->words), "%s", ret->how);
+	memcpy(ret->how, own, sizeof(own));
+	if (*own)
+		snprintf(ret->words, sizeof(ret->words), "%s", own);
 	else
 		tell_none(fn, ret);
 }

@@ -11,6 +11,7 @@
 #include <machine/vcpu.h>
 
 #include <base/bytes.h>
+#include <base/capability.h>
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/fd.h>
@@ -20,10 +21,10 @@
 #include <linux/pci_regs.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CLOSE_WAIT_MS 200
-#include <time.h>
 
 static int put_failed(struct trace *trace, int r)
 {
@@ -144,27 +145,25 @@ static int put_msix(struct trace *trace, unsigned device, struct vfio_function *
 			    pba & PCI_MSIX_PBA_OFFSET, (n + 63) / 64 * 8);
 }
 
-/* The lists as the guest sees them (PCIe 6.0 §7.5.3, §7.6.3); bounded, for the device wrote them. */
-static int put_capabilities(struct trace *trace, unsigned device, struct vfio_function *fn)
+static uint32_t read_config(void *ctx, unsigned offset, unsigned len)
 {
-	unsigned at = vfio_function_config(fn, PCI_CAPABILITY_LIST, 1) & 0xfcu, n = 0;
-	uint32_t head;
+	return vfio_function_config(ctx, offset, len);
+}
+
+/* A list as the guest sees it; what is hidden at 100h has no id. */
+static int put_capabilities(struct trace *trace, unsigned device, struct vfio_function *fn,
+			    bool extended)
+{
+	struct capabilities list;
 	int r = 0;
 
-	for (; !r && at >= PCI_STD_HEADER_SIZEOF && n < 48; n++) {
-		head = vfio_function_config(fn, at, 2);
-		r = put_fact(trace, TRACE_CAPABILITY, device, 0, 0, at, head & 0xff);
-		if (!r && (head & 0xff) == PCI_CAP_ID_MSIX)
-			r = put_msix(trace, device, fn, at);
-		at = head >> 8 & 0xfc;
-	}
-	at = PCI_CFG_SPACE_SIZE;
-	for (n = 0; !r && at >= PCI_CFG_SPACE_SIZE && n < 48; n++) {
-		head = vfio_function_config(fn, at, 4);
-		if (PCI_EXT_CAP_ID(head) && head != UINT32_MAX)
-			r = put_fact(trace, TRACE_CAPABILITY, device, 1, 0, at,
-				     PCI_EXT_CAP_ID(head));
-		at = PCI_EXT_CAP_NEXT(head);
+	capabilities_init(&list, extended, PCI_CFG_SPACE_EXP_SIZE, read_config, fn);
+	while (!r && capabilities_next(&list)) {
+		if (list.id || !extended)
+			r = put_fact(trace, TRACE_CAPABILITY, device, extended, 0, list.at,
+				     list.id);
+		if (!r && !extended && list.id == PCI_CAP_ID_MSIX)
+			r = put_msix(trace, device, fn, list.at);
 	}
 	return r;
 }
@@ -181,7 +180,9 @@ int trace_devices(struct trace *trace)
 			 trace->pt->devices[i].name);
 		r = put(trace, record);
 		if (!r)
-			r = put_capabilities(trace, i, trace->pt->functions[i]);
+			r = put_capabilities(trace, i, trace->pt->functions[i], false);
+		if (!r)
+			r = put_capabilities(trace, i, trace->pt->functions[i], true);
 	}
 	return r;
 }
