@@ -16,11 +16,12 @@
  *
  * Under the device lock, but for interrupts, which come from the device's thread.
  */
-#include "pci.h"
+#include "pci_common.h"
 
 #include <base/bytes.h>
 #include <base/error.h>
 #include <base/fd.h>
+#include <devices/msi.h>
 #include <errno.h>
 #include <host/kvm.h>
 #include <linux/pci_regs.h>
@@ -41,6 +42,18 @@ static const struct range common_at = { 0x0000, COMMON_SIZE }, isr_at = { 0x1000
 			  config_at = { 0x2000, VIRTIO_CONFIG_MAX }, notify_at = { 0x3000, 0x1000 },
 			  table_at = { 0x4000, 0x2000 }, pba_at = { 0x6000, 0x1000 };
 
+struct virtio_pci {
+	struct pci_function fn;
+	struct virtio_pci_config config;
+	struct virtio_device *dev;
+	struct msix msix;
+	struct bus_region region;
+	bool mapped;
+	unsigned msix_cap, window; /* of configuration space: where the two capabilities are */
+	bool rings[QUEUES_MAX];    /* a queue's doorbell is in KVM */
+	struct pci_common common;
+};
+
 /* Interrupts: on the device's thread. */
 
 static void interrupt(struct virtio_pci *pci, const uint16_t *vector)
@@ -58,16 +71,16 @@ static void queue_interrupt(void *transport, unsigned queue)
 
 	/* §4.1.4.5.1: only while MSI-X is off. */
 	if (!__atomic_load_n(&pci->msix.enabled, __ATOMIC_ACQUIRE))
-		__atomic_or_fetch(&pci->isr, ISR_QUEUE, __ATOMIC_ACQ_REL);
-	interrupt(pci, &pci->vectors[queue]);
+		__atomic_or_fetch(&pci->common.isr, ISR_QUEUE, __ATOMIC_ACQ_REL);
+	interrupt(pci, &pci->common.vectors[queue]);
 }
 
 static void config_interrupt(void *transport)
 {
 	struct virtio_pci *pci = transport;
 
-	__atomic_or_fetch(&pci->isr, ISR_CONFIG, __ATOMIC_ACQ_REL);
-	interrupt(pci, &pci->config_vector);
+	__atomic_or_fetch(&pci->common.isr, ISR_CONFIG, __ATOMIC_ACQ_REL);
+	interrupt(pci, &pci->common.config_vector);
 }
 
 static const struct virtio_transport_ops transport_ops = {
@@ -82,8 +95,8 @@ static gpa_t doorbell(const struct virtio_pci *pci, unsigned queue)
 	return pci->region.base + notify_at.base + (gpa_t)queue * NOTIFY_STRIDE;
 }
 
-/* One that KVM refuses is trapped. */
-void virtio_pci_doorbells(struct virtio_pci *pci)
+/* Put those in KVM that should be there, take out the others. One that KVM refuses is trapped. */
+static void doorbells(struct virtio_pci *pci)
 {
 	int vm = pci->config.irq->vm_fd;
 	bool recorded = *error_message();
@@ -149,13 +162,15 @@ static void bar_access(void *ctx, uint64_t offset, void *data, unsigned len, boo
 	} else if (range_holds(isr_at, offset, len)) {
 		/* §4.1.4.5: reading takes it. */
 		if (!is_write && offset == isr_at.base)
-			*(uint8_t *)data = __atomic_exchange_n(&pci->isr, 0, __ATOMIC_ACQ_REL);
+			*(uint8_t *)data = __atomic_exchange_n(&pci->common.isr, 0,
+							       __ATOMIC_ACQ_REL);
 	} else if (range_holds(config_at, offset, len)) {
 		if (!is_write)
 			virtio_device_config_read(pci->dev, (unsigned)(offset - config_at.base),
 						  data, len);
 	} else if (offset < common_at.base + common_at.size) {
-		virtio_pci_common(pci, (unsigned)offset, data, len, is_write);
+		if (pci_common_access(&pci->common, (unsigned)offset, data, len, is_write))
+			doorbells(pci);
 	} else {
 		table_access(pci, offset, data, len, is_write);
 		apply_msix(pci);
@@ -230,7 +245,7 @@ static int bar_map(struct pci_function *fn, unsigned index, uint64_t address)
 	};
 	r = bus_add(fn->root->config.mmio, &pci->region);
 	pci->mapped = !r;
-	virtio_pci_doorbells(pci);
+	doorbells(pci);
 	return r;
 }
 
@@ -239,7 +254,7 @@ static void bar_unmap(struct pci_function *fn, unsigned index)
 	struct virtio_pci *pci = container_of(fn, struct virtio_pci, fn);
 
 	pci->mapped = false;
-	virtio_pci_doorbells(pci);
+	doorbells(pci);
 	bus_remove(fn->root->config.mmio, &pci->region);
 }
 
@@ -326,7 +341,9 @@ static int make(struct virtio_pci *pci)
 	store_le16(pci->fn.config + PCI_SUBSYSTEM_ID, SUBSYSTEM);
 	pci_function_bar(&pci->fn, 0, PCI_BAR_MEM32, false, BAR_SIZE);
 	add_capabilities(pci);
-	virtio_pci_forget(pci);
+	pci->common.dev = dev;
+	pci->common.n_vectors = pci->msix.n;
+	pci_common_reset(&pci->common);
 	return pci_root_add(pci->config.root, &pci->fn, pci->config.devfn);
 }
 

@@ -6,202 +6,201 @@
  * register is written whole. §4.1.3.1 asks drivers for the natural width. Those of a queue are of the one
  * that queue_select names; where there is none they read as zero and drop writes.
  *
- * Under the device lock, on a vcpu's thread.
+ * Under the device lock, on a vcpu's thread; the vectors are read by the device's thread, too.
  */
-#include "pci.h"
+#include "pci_common.h"
 
 #include <base/bytes.h>
 #include <linux/virtio_pci.h>
 #include <string.h>
 
-static struct virtio_queue *selected(struct virtio_pci *pci)
+static struct virtio_queue *selected(struct pci_common *common)
 {
-	return pci->queue_select < pci->dev->n_queues ? &pci->dev->queues[pci->queue_select] : NULL;
+	return common->queue_select < common->dev->n_queues
+		       ? &common->dev->queues[common->queue_select]
+		       : NULL;
 }
 
 /* The selected queue when its registers may change. */
-static struct virtio_queue *changeable(struct virtio_pci *pci)
+static struct virtio_queue *changeable(struct pci_common *common)
 {
-	struct virtio_queue *q = selected(pci);
+	struct virtio_queue *q = selected(common);
 
-	return q && virtio_device_queue_open(pci->dev, q) ? q : NULL;
+	return q && virtio_device_queue_open(common->dev, q) ? q : NULL;
 }
 
-static uint64_t get_features_select(struct virtio_pci *pci)
+static uint64_t get_features_select(struct pci_common *common)
 {
-	return pci->features_select;
+	return common->features_select;
 }
 
-static void set_features_select(struct virtio_pci *pci, uint64_t v)
+static void set_features_select(struct pci_common *common, uint64_t v)
 {
-	pci->features_select = (uint32_t)v;
+	common->features_select = (uint32_t)v;
 }
 
-static uint64_t get_features(struct virtio_pci *pci)
+static uint64_t get_features(struct pci_common *common)
 {
-	return virtio_device_offered(pci->dev, pci->features_select);
+	return virtio_device_offered(common->dev, common->features_select);
 }
 
-static uint64_t get_driver_select(struct virtio_pci *pci)
+static uint64_t get_driver_select(struct pci_common *common)
 {
-	return pci->driver_select;
+	return common->driver_select;
 }
 
-static void set_driver_select(struct virtio_pci *pci, uint64_t v)
+static void set_driver_select(struct pci_common *common, uint64_t v)
 {
-	pci->driver_select = (uint32_t)v;
+	common->driver_select = (uint32_t)v;
 }
 
-static uint64_t get_driver_features(struct virtio_pci *pci)
+static uint64_t get_driver_features(struct pci_common *common)
 {
-	return virtio_device_accepted(pci->dev, pci->driver_select);
+	return virtio_device_accepted(common->dev, common->driver_select);
 }
 
-static void set_driver_features(struct virtio_pci *pci, uint64_t v)
+static void set_driver_features(struct pci_common *common, uint64_t v)
 {
-	virtio_device_accept(pci->dev, pci->driver_select, (uint32_t)v);
+	virtio_device_accept(common->dev, common->driver_select, (uint32_t)v);
 }
 
 /* §4.1.5.1.2: a vector that does not exist reads back as none. */
-static void set_vector(struct virtio_pci *pci, uint16_t *vector, uint64_t v)
+static void set_vector(struct pci_common *common, uint16_t *vector, uint64_t v)
 {
-	__atomic_store_n(vector, v < pci->msix.n ? (uint16_t)v : VIRTIO_MSI_NO_VECTOR,
+	__atomic_store_n(vector, v < common->n_vectors ? (uint16_t)v : VIRTIO_MSI_NO_VECTOR,
 			 __ATOMIC_RELEASE);
 }
 
-static uint64_t get_config_vector(struct virtio_pci *pci)
+static uint64_t get_config_vector(struct pci_common *common)
 {
-	return pci->config_vector;
+	return common->config_vector;
 }
 
-static void set_config_vector(struct virtio_pci *pci, uint64_t v)
+static void set_config_vector(struct pci_common *common, uint64_t v)
 {
-	set_vector(pci, &pci->config_vector, v);
+	set_vector(common, &common->config_vector, v);
 }
 
-static uint64_t get_num_queues(struct virtio_pci *pci)
+static uint64_t get_num_queues(struct pci_common *common)
 {
-	return pci->dev->n_queues;
+	return common->dev->n_queues;
 }
 
-static uint64_t get_status(struct virtio_pci *pci)
+static uint64_t get_status(struct pci_common *common)
 {
-	return virtio_device_status(pci->dev);
+	return virtio_device_status(common->dev);
 }
 
-void virtio_pci_forget(struct virtio_pci *pci)
+void pci_common_reset(struct pci_common *common)
 {
-	pci->features_select = pci->driver_select = 0;
-	pci->queue_select = 0;
-	__atomic_store_n(&pci->isr, 0, __ATOMIC_RELEASE);
-	set_vector(pci, &pci->config_vector, VIRTIO_MSI_NO_VECTOR);
-	for (unsigned i = 0; i < pci->dev->n_queues; i++)
-		set_vector(pci, &pci->vectors[i], VIRTIO_MSI_NO_VECTOR);
-	virtio_pci_doorbells(pci);
+	common->features_select = common->driver_select = 0;
+	common->queue_select = 0;
+	__atomic_store_n(&common->isr, 0, __ATOMIC_RELEASE);
+	set_vector(common, &common->config_vector, VIRTIO_MSI_NO_VECTOR);
+	for (unsigned i = 0; i < common->dev->n_queues; i++)
+		set_vector(common, &common->vectors[i], VIRTIO_MSI_NO_VECTOR);
 }
 
-static void set_status(struct virtio_pci *pci, uint64_t v)
+static void set_status(struct pci_common *common, uint64_t v)
 {
-	virtio_device_write_status(pci->dev, (uint8_t)v);
+	virtio_device_write_status(common->dev, (uint8_t)v);
 	if (!v)
-		virtio_pci_forget(pci);
+		pci_common_reset(common);
 }
 
-static uint64_t get_generation(struct virtio_pci *pci)
+static uint64_t get_generation(struct pci_common *common)
 {
-	return virtio_device_generation(pci->dev);
+	return virtio_device_generation(common->dev);
 }
 
-static uint64_t get_queue_select(struct virtio_pci *pci)
+static uint64_t get_queue_select(struct pci_common *common)
 {
-	return pci->queue_select;
+	return common->queue_select;
 }
 
-static void set_queue_select(struct virtio_pci *pci, uint64_t v)
+static void set_queue_select(struct pci_common *common, uint64_t v)
 {
-	pci->queue_select = (uint16_t)v;
+	common->queue_select = (uint16_t)v;
 }
 
 /* §4.1.4.3.1: 0 is a queue that there is not. */
-static uint64_t get_queue_size(struct virtio_pci *pci)
+static uint64_t get_queue_size(struct pci_common *common)
 {
-	return selected(pci) ? selected(pci)->size : 0;
+	return selected(common) ? selected(common)->size : 0;
 }
 
-static void set_queue_size(struct virtio_pci *pci, uint64_t v)
+static void set_queue_size(struct pci_common *common, uint64_t v)
 {
-	struct virtio_queue *q = changeable(pci);
+	struct virtio_queue *q = changeable(common);
 
 	if (q)
-		virtio_device_queue_size(pci->dev, q, (uint16_t)v);
+		virtio_device_queue_size(common->dev, q, (uint16_t)v);
 }
 
-static uint64_t get_queue_vector(struct virtio_pci *pci)
+static uint64_t get_queue_vector(struct pci_common *common)
 {
-	return selected(pci) ? pci->vectors[pci->queue_select] : VIRTIO_MSI_NO_VECTOR;
+	return selected(common) ? common->vectors[common->queue_select] : VIRTIO_MSI_NO_VECTOR;
 }
 
-static void set_queue_vector(struct virtio_pci *pci, uint64_t v)
+static void set_queue_vector(struct pci_common *common, uint64_t v)
 {
-	if (selected(pci))
-		set_vector(pci, &pci->vectors[pci->queue_select], v);
+	if (selected(common))
+		set_vector(common, &common->vectors[common->queue_select], v);
 }
 
-static uint64_t get_queue_enable(struct virtio_pci *pci)
+static uint64_t get_queue_enable(struct pci_common *common)
 {
-	return selected(pci) && selected(pci)->enabled;
+	return selected(common) && selected(common)->enabled;
 }
 
 /* §4.1.4.3.2: a driver does not write 0; it resets. */
-static void set_queue_enable(struct virtio_pci *pci, uint64_t v)
+static void set_queue_enable(struct pci_common *common, uint64_t v)
 {
-	struct virtio_queue *q = v == 1 ? changeable(pci) : NULL;
+	struct virtio_queue *q = v == 1 ? changeable(common) : NULL;
 
-	if (!q)
-		return;
-	q->enabled = true;
-	virtio_pci_doorbells(pci);
+	if (q)
+		q->enabled = true;
 }
 
-static uint64_t get_notify_off(struct virtio_pci *pci)
+static uint64_t get_notify_off(struct pci_common *common)
 {
-	return selected(pci) ? pci->queue_select : 0;
+	return selected(common) ? common->queue_select : 0;
 }
 
-static uint64_t get_desc(struct virtio_pci *pci)
+static uint64_t get_desc(struct pci_common *common)
 {
-	return selected(pci) ? selected(pci)->desc_at : 0;
+	return selected(common) ? selected(common)->desc_at : 0;
 }
 
-static void set_desc(struct virtio_pci *pci, uint64_t v)
+static void set_desc(struct pci_common *common, uint64_t v)
 {
-	struct virtio_queue *q = changeable(pci);
+	struct virtio_queue *q = changeable(common);
 
 	if (q)
 		q->desc_at = v;
 }
 
-static uint64_t get_driver(struct virtio_pci *pci)
+static uint64_t get_driver(struct pci_common *common)
 {
-	return selected(pci) ? selected(pci)->driver_at : 0;
+	return selected(common) ? selected(common)->driver_at : 0;
 }
 
-static void set_driver(struct virtio_pci *pci, uint64_t v)
+static void set_driver(struct pci_common *common, uint64_t v)
 {
-	struct virtio_queue *q = changeable(pci);
+	struct virtio_queue *q = changeable(common);
 
 	if (q)
 		q->driver_at = v;
 }
 
-static uint64_t get_device(struct virtio_pci *pci)
+static uint64_t get_device(struct pci_common *common)
 {
-	return selected(pci) ? selected(pci)->device_at : 0;
+	return selected(common) ? selected(common)->device_at : 0;
 }
 
-static void set_device(struct virtio_pci *pci, uint64_t v)
+static void set_device(struct pci_common *common, uint64_t v)
 {
-	struct virtio_queue *q = changeable(pci);
+	struct virtio_queue *q = changeable(common);
 
 	if (q)
 		q->device_at = v;
@@ -209,8 +208,8 @@ static void set_device(struct virtio_pci *pci, uint64_t v)
 
 static const struct common_register {
 	uint8_t at, width;
-	uint64_t (*get)(struct virtio_pci *pci);
-	void (*set)(struct virtio_pci *pci, uint64_t value); /* NULL: read-only */
+	uint64_t (*get)(struct pci_common *common);
+	void (*set)(struct pci_common *common, uint64_t value); /* NULL: read-only */
 } registers[] = {
 	{ VIRTIO_PCI_COMMON_DFSELECT, 4, get_features_select, set_features_select },
 	{ VIRTIO_PCI_COMMON_DF, 4, get_features, NULL },
@@ -230,9 +229,11 @@ static const struct common_register {
 	{ VIRTIO_PCI_COMMON_Q_USEDLO, 8, get_device, set_device },
 };
 
-void virtio_pci_common(struct virtio_pci *pci, unsigned offset, uint8_t *data, unsigned len,
+bool pci_common_access(struct pci_common *common, unsigned offset, uint8_t *data, unsigned len,
 		       bool is_write)
 {
+	bool queues = false;
+
 	for (unsigned i = 0; i < ARRAY_SIZE(registers); i++) {
 		const struct common_register *reg = &registers[i];
 		unsigned from = MAX(offset, reg->at);
@@ -241,12 +242,14 @@ void virtio_pci_common(struct virtio_pci *pci, unsigned offset, uint8_t *data, u
 
 		if (from >= to || (is_write && !reg->set))
 			continue;
-		store_le(value, reg->width, reg->get(pci));
+		store_le(value, reg->width, reg->get(common));
 		if (is_write) {
 			memcpy(value + (from - reg->at), data + (from - offset), to - from);
-			reg->set(pci, load_le(value, reg->width));
+			reg->set(common, load_le(value, reg->width));
+			queues |= reg->set == set_status || reg->set == set_queue_enable;
 		} else {
 			memcpy(data + (from - offset), value + (from - reg->at), to - from);
 		}
 	}
+	return queues;
 }
