@@ -9,12 +9,13 @@
  *
  * Left out on purpose: VIRTIO_CONSOLE_F_EMERG_WRITE (boards have a serial port), ports that come and go.
  */
-#include "console.h"
+#include "console_control.h"
 
 #include <base/bytes.h>
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/fd.h>
+#include <core/lock.h>
 #include <errno.h>
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
@@ -34,16 +35,66 @@
 
 #define CLASS_COMMUNICATION_OTHER 0x07800001
 
+struct queue_source {
+	struct loop_source source;
+	struct virtio_console *console;
+	unsigned queue;
+};
+
+struct virtio_console {
+	struct virtio_device dev;
+	struct lock lock;
+	struct loop loop;
+	pthread_t thread;
+	bool has_loop, has_thread;
+	struct loop_source wake;
+	struct virtio_queue *queues;
+	struct queue_source *kicks;
+	unsigned n_queues_made; /* their eventfds, and their sources */
+	unsigned n;
+	struct port ports[VIRTIO_CONSOLE_PORTS];
+	struct port_shared shared; /* of the ports; shared.running: between start and stop */
+	struct console_control control;
+};
+
 static struct virtio_console *of_device(struct virtio_device *dev)
 {
 	return container_of(dev, struct virtio_console, dev);
 }
 
-void console_check(struct virtio_console *c)
+static struct virtio_console *of_port(const struct port *port)
 {
-	for (unsigned i = 0; i < c->dev.n_queues && c->running; i++)
+	return container_of(port->shared, struct virtio_console, shared);
+}
+
+/* What the queues and ports left: words to the guest, and a queue that it broke, which takes a reset. */
+static void settle(struct virtio_console *c)
+{
+	bool tell = false;
+
+	for (unsigned i = 0; i < c->n; i++)
+		tell |= c->ports[i].tell != 0;
+	if (c->shared.running && tell)
+		console_control_send(&c->control);
+	for (unsigned i = 0; i < c->dev.n_queues && c->shared.running; i++)
 		if (c->queues[i].broken && !virtio_device_broken(&c->dev))
 			virtio_device_needs_reset(&c->dev, "a queue", c->queues[i].why);
+}
+
+static void in_ready(struct loop_source *source, uint32_t events)
+{
+	struct port *port = container_of(source, struct port, in);
+
+	port_receive(port);
+	settle(of_port(port));
+}
+
+static void out_ready(struct loop_source *source, uint32_t events)
+{
+	struct port *port = container_of(source, struct port, out);
+
+	port_send(port);
+	settle(of_port(port));
 }
 
 /* Which port a queue belongs to; NULL: control. */
@@ -61,17 +112,17 @@ static void kicked(struct loop_source *source, uint32_t events)
 	struct port *port = port_of(c, kick->queue);
 
 	fd_event_take(source->fd);
-	if (!c->running || virtio_device_broken(&c->dev))
+	if (!c->shared.running || virtio_device_broken(&c->dev))
 		return;
 	if (kick->queue == CONTROL_RX)
-		console_control_send(c);
+		console_control_send(&c->control);
 	else if (kick->queue == CONTROL_TX)
-		console_control_receive(c);
+		console_control_receive(&c->control);
 	else if (kick->queue == port->rx)
 		port_receive(port);
 	else
 		port_send(port);
-	console_check(c);
+	settle(c);
 }
 
 /* Sizes as they are now. */
@@ -90,7 +141,8 @@ static void take_sizes(struct virtio_console *c)
 		store_le32(config, size);
 		if (i == 0)
 			virtio_device_config_set(&c->dev, 0, config, sizeof(config));
-		if (i == 0 && c->running && virtio_device_has(&c->dev, VIRTIO_CONSOLE_F_SIZE))
+		if (i == 0 && c->shared.running &&
+		    virtio_device_has(&c->dev, VIRTIO_CONSOLE_F_SIZE))
 			virtio_device_config_changed(&c->dev);
 	}
 }
@@ -99,14 +151,14 @@ static void take_sizes(struct virtio_console *c)
 static void work(struct virtio_console *c)
 {
 	take_sizes(c);
-	if (c->running && !virtio_device_broken(&c->dev)) {
-		console_control_receive(c);
+	if (c->shared.running && !virtio_device_broken(&c->dev)) {
+		console_control_receive(&c->control);
 		for (unsigned i = 0; i < c->n; i++)
 			port_receive(&c->ports[i]);
 	}
 	for (unsigned i = 0; i < c->n; i++)
 		port_send(&c->ports[i]);
-	console_check(c);
+	settle(c);
 }
 
 static void woken(struct loop_source *source, uint32_t events)
@@ -120,10 +172,10 @@ static void console_start(struct virtio_device *dev)
 	struct virtio_console *c = of_device(dev);
 
 	lock_take(&c->lock);
-	c->running = true;
-	c->multiport = virtio_device_has(dev, VIRTIO_CONSOLE_F_MULTIPORT);
+	c->shared.running = true;
+	c->control.multiport = virtio_device_has(dev, VIRTIO_CONSOLE_F_MULTIPORT);
 	/* §5.3.5: without control queues there is one port, and it is open. */
-	if (!c->multiport)
+	if (!c->control.multiport)
 		port_guest_open(&c->ports[0], true);
 	/* The driver may have read the size before it was what it is now. */
 	if (c->ports[0].size && virtio_device_has(dev, VIRTIO_CONSOLE_F_SIZE))
@@ -137,7 +189,7 @@ static void stop(struct virtio_console *c, bool final)
 	work(c); /* what the host takes at once */
 	for (unsigned i = 0; i < c->n; i++)
 		port_stop(&c->ports[i], final);
-	c->running = false;
+	c->shared.running = false;
 	for (unsigned i = 0; i < c->n; i++)
 		port_send(&c->ports[i]);
 }
@@ -147,7 +199,7 @@ static void console_stop(struct virtio_device *dev)
 	struct virtio_console *c = of_device(dev);
 
 	lock_take(&c->lock);
-	if (c->running)
+	if (c->shared.running)
 		stop(c, false);
 	lock_drop(&c->lock);
 }
@@ -236,7 +288,7 @@ static int make_loop(struct virtio_console *c)
 	return r ? fail(STATUS_HOST, -r, "virtio console: %s", strerror(-r)) : 0;
 }
 
-static int make(struct virtio_console *c)
+static int make(struct virtio_console *c, const struct virtio_console_port *ports)
 {
 	int r = make_loop(c);
 
@@ -248,7 +300,7 @@ static int make(struct virtio_console *c)
 	while (!r && c->n_queues_made < c->dev.n_queues)
 		r = add_queue(c);
 	for (unsigned i = 0; !r && i < c->n; i++)
-		r = port_init(&c->ports[i]);
+		r = port_init(&c->ports[i], &ports[i]);
 	if (r)
 		return r;
 	r = pthread_create(&c->thread, NULL, run, c);
@@ -281,14 +333,22 @@ int virtio_console_create(const struct virtio_console_port *ports, unsigned n,
 	};
 	store_le32(c->dev.config + CONFIG_MAX_PORTS, n);
 	virtio_device_init(&c->dev);
+	c->shared.dev = c->control.dev = &c->dev;
+	c->shared.loop = &c->loop;
+	c->control.ports = c->ports;
+	c->control.n = n;
 	for (unsigned i = 0; i < n; i++) {
-		c->ports[i].config = ports[i];
-		c->ports[i].console = c;
-		c->ports[i].index = i;
-		c->ports[i].rx = i ? 2 * (i + 1) : 0;
-		c->ports[i].tx = c->ports[i].rx + 1;
+		struct port *port = &c->ports[i];
+
+		port->shared = &c->shared;
+		port->index = i;
+		port->rx = i ? 2 * (i + 1) : 0;
+		port->tx = port->rx + 1;
+		port->config.in_fd = port->config.out_fd = -1;
+		port->in.handler = in_ready;
+		port->out.handler = out_ready;
 	}
-	r = make(c);
+	r = make(c, ports);
 	if (r) {
 		virtio_console_destroy(c);
 		return r;

@@ -8,7 +8,7 @@
  *
  * Runs under the console's lock.
  */
-#include "console.h"
+#include "console_control.h"
 
 #include <base/bytes.h>
 #include <base/fd.h>
@@ -44,45 +44,39 @@ static size_t control_message(const struct port *port, unsigned bit,
 	return len;
 }
 
-static bool tell_one(struct port *port, unsigned bit)
+static bool tell_one(struct console_control *c, struct port *port, unsigned bit)
 {
-	struct virtio_console *c = port->console;
-	struct virtio_queue *q = &c->queues[CONTROL_RX];
+	struct virtio_queue *q = &c->dev->queues[CONTROL_RX];
+	struct virtio_chain *chain = &c->chain;
 	uint8_t message[CONTROL_SIZE + NAME_MAX_LEN];
 	size_t len = control_message(port, bit, message);
 
-	if (!virtio_queue_pop(q, &c->control))
+	if (!virtio_queue_pop(q, chain))
 		return false;
-	if (c->control.in_len < len) {
-		virtio_device_needs_reset(&c->dev, "a control buffer", "it is too small");
+	if (chain->in_len < len) {
+		virtio_device_needs_reset(c->dev, "a control buffer", "it is too small");
 		return false;
 	}
-	len = virtio_iov_write(c->control.iov + c->control.n_out, c->control.n_in, 0, message, len);
-	virtio_queue_push(q, c->control.head, (uint32_t)len);
+	len = virtio_iov_write(chain->iov + chain->n_out, chain->n_in, 0, message, len);
+	virtio_queue_push(q, chain->head, (uint32_t)len);
 	port->tell &= ~BIT(bit);
 	return true;
 }
 
 /* Tell what is to be told, as far as the guest has given buffers; bounded by ports and bits. */
-void console_control_send(struct virtio_console *c)
+void console_control_send(struct console_control *c)
 {
 	bool room = true;
 
-	if (!c->multiport || virtio_device_broken(&c->dev))
+	if (!c->multiport || virtio_device_broken(c->dev))
 		return;
 	for (unsigned i = 0; i < c->n; i++)
 		for (unsigned bit = 0; bit < TELL_N; bit++)
 			if (room && c->ports[i].tell & BIT(bit))
-				room = tell_one(&c->ports[i], bit);
-	virtio_device_interrupt(&c->dev, CONTROL_RX);
-	if (!room && virtio_queue_listen(&c->queues[CONTROL_RX]))
-		fd_event_signal(c->queues[CONTROL_RX].kick_fd);
-}
-
-void console_tell(struct port *port, unsigned what)
-{
-	port->tell |= what;
-	console_control_send(port->console);
+				room = tell_one(c, &c->ports[i], bit);
+	virtio_device_interrupt(c->dev, CONTROL_RX);
+	if (!room && virtio_queue_listen(&c->dev->queues[CONTROL_RX]))
+		fd_event_signal(c->dev->queues[CONTROL_RX].kick_fd);
 }
 
 /* The guest has made the port: now it can be told of its properties (§5.3.6.2). */
@@ -94,7 +88,7 @@ static void port_ready(struct port *port)
 		      (port->config.console && port->size ? TELL_SIZE : 0);
 }
 
-static void control_one(struct virtio_console *c, uint32_t id, unsigned event, bool value)
+static void control_one(struct console_control *c, uint32_t id, unsigned event, bool value)
 {
 	struct port *port = id < c->n ? &c->ports[id] : NULL;
 
@@ -108,29 +102,29 @@ static void control_one(struct virtio_console *c, uint32_t id, unsigned event, b
 		port_send(port);
 		port_receive(port);
 	} else {
-		log_guest(&c->dev.rl, "%s: control message %u of port %u is not understood",
-			  c->dev.name, event, id);
+		log_guest(&c->dev->rl, "%s: control message %u of port %u is not understood",
+			  c->dev->name, event, id);
 	}
 }
 
-void console_control_receive(struct virtio_console *c)
+void console_control_receive(struct console_control *c)
 {
-	struct virtio_queue *q = &c->queues[CONTROL_TX];
+	struct virtio_queue *q = &c->dev->queues[CONTROL_TX];
 	uint8_t message[CONTROL_SIZE];
 
-	if (!c->multiport || virtio_device_broken(&c->dev))
+	if (!c->multiport || virtio_device_broken(c->dev))
 		return;
-	for (unsigned n = 0; n < CONTROL_ENTRIES && virtio_queue_pop(q, &c->control); n++) {
-		uint16_t head = c->control.head;
+	for (unsigned n = 0; n < CONTROL_ENTRIES && virtio_queue_pop(q, &c->chain); n++) {
+		uint16_t head = c->chain.head;
 
-		if (virtio_iov_read(c->control.iov, c->control.n_out, 0, message,
-				    sizeof(message)) == sizeof(message))
+		if (virtio_iov_read(c->chain.iov, c->chain.n_out, 0, message, sizeof(message)) ==
+		    sizeof(message))
 			control_one(c, load_le32(message), load_le16(message + 4),
 				    load_le16(message + 6));
 		virtio_queue_push(q, head, 0);
 	}
 	console_control_send(c);
-	virtio_device_interrupt(&c->dev, CONTROL_TX);
+	virtio_device_interrupt(c->dev, CONTROL_TX);
 	if (virtio_queue_listen(q))
 		fd_event_signal(q->kick_fd);
 }

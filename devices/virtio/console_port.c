@@ -9,7 +9,7 @@
  *
  * Runs under the console's lock: on its thread, or on the one that resets or unplugs it.
  */
-#include "console.h"
+#include "console_port.h"
 
 #include <base/error.h>
 #include <base/fd.h>
@@ -32,7 +32,7 @@ static const char *name(const struct port *port)
 
 static struct virtio_queue *queue(struct port *port, unsigned i)
 {
-	return &port->console->queues[i];
+	return &port->shared->dev->queues[i];
 }
 
 /* The vectors from `offset` on, at most SLICE bytes of them. Returns how many. */
@@ -59,8 +59,8 @@ static void out_watch(struct port *port, bool on)
 	if (on == port->out_watched)
 		return;
 	if (!on)
-		loop_remove(&port->console->loop, &port->out);
-	else if (loop_add(&port->console->loop, &port->out, EPOLLOUT))
+		loop_remove(port->shared->loop, &port->out);
+	else if (loop_add(port->shared->loop, &port->out, EPOLLOUT))
 		return;
 	port->out_watched = on;
 }
@@ -76,7 +76,7 @@ static void out_lost(struct port *port, int errnum)
 static size_t offer(struct port *port, const struct iovec *iov, unsigned n, size_t offset,
 		    size_t total)
 {
-	struct virtio_console *c = port->console;
+	struct port_shared *shared = port->shared;
 	struct iovec some[VECTORS];
 	size_t len;
 	ssize_t r;
@@ -84,8 +84,8 @@ static size_t offer(struct port *port, const struct iovec *iov, unsigned n, size
 	if (port->out_lost || (!port->config.out && port->config.out_fd < 0))
 		return total - offset;
 	if (port->config.out) {
-		len = virtio_iov_read(iov, n, offset, c->bounce, sizeof(c->bounce));
-		r = (ssize_t)port->config.out(port->config.ctx, c->bounce, len);
+		len = virtio_iov_read(iov, n, offset, shared->bounce, sizeof(shared->bounce));
+		r = (ssize_t)port->config.out(port->config.ctx, shared->bounce, len);
 		port->out_blocked = (size_t)r < len;
 		return MIN((size_t)r, len);
 	}
@@ -137,11 +137,11 @@ static bool send_one(struct port *port)
 
 bool port_has_output(const struct port *port)
 {
-	struct virtio_console *c = port->console;
-	struct virtio_queue *q = &c->queues[port->tx];
+	struct port_shared *shared = port->shared;
+	struct virtio_queue *q = &shared->dev->queues[port->tx];
 
 	return port->left_n || port->tx_held ||
-	       (c->running && virtio_queue_filled(q) != q->avail_next);
+	       (shared->running && virtio_queue_filled(q) != q->avail_next);
 }
 
 static void tell_owner(struct port *port, bool open)
@@ -156,9 +156,10 @@ static void tell_owner(struct port *port, bool open)
 /* What it wrote before it closed is still in the queue, which is ours to look at while the device runs. */
 static bool behind_close(const struct port *port)
 {
-	const struct virtio_console *c = port->console;
+	const struct port_shared *shared = port->shared;
 
-	return c->running && (int16_t)(c->queues[port->tx].avail_next - port->close_at) < 0;
+	return shared->running &&
+	       (int16_t)(shared->dev->queues[port->tx].avail_next - port->close_at) < 0;
 }
 
 /* A close is told when all that the guest had written before is out, an open after it. */
@@ -186,30 +187,22 @@ void port_guest_open(struct port *port, bool open)
 
 void port_send(struct port *port)
 {
-	struct virtio_console *c = port->console;
+	struct port_shared *shared = port->shared;
 	unsigned n = 0;
 
 	port->out_blocked = false;
 	if (port->left_n)
 		send_left(port);
-	while (c->running && !port->out_blocked && n < BATCH && send_one(port))
+	while (shared->running && !port->out_blocked && n < BATCH && send_one(port))
 		n++;
 	settle(port);
 	out_watch(port, port->out_blocked && port->config.out_fd >= 0);
-	if (!c->running)
+	if (!shared->running)
 		return;
-	virtio_device_interrupt(&c->dev, port->tx);
+	virtio_device_interrupt(shared->dev, port->tx);
 	/* More, or more came while we looked: after the others. */
 	if (!port->out_blocked && virtio_queue_listen(queue(port, port->tx)))
 		fd_event_signal(queue(port, port->tx)->kick_fd);
-}
-
-static void out_ready(struct loop_source *source, uint32_t events)
-{
-	struct port *port = container_of(source, struct port, out);
-
-	port_send(port);
-	console_check(port->console);
 }
 
 static void in_watch(struct port *port, bool on)
@@ -218,8 +211,8 @@ static void in_watch(struct port *port, bool on)
 		return;
 	/* Off the loop altogether: a paused source would still report a hang-up, for ever. */
 	if (!on)
-		loop_remove(&port->console->loop, &port->in);
-	else if (loop_add(&port->console->loop, &port->in, EPOLLIN))
+		loop_remove(port->shared->loop, &port->in);
+	else if (loop_add(port->shared->loop, &port->in, EPOLLIN))
 		return;
 	port->in_watched = on;
 }
@@ -227,17 +220,17 @@ static void in_watch(struct port *port, bool on)
 /* Bytes from the host into the guest's buffer: how many, 0 none for now, -1 the end. */
 static ssize_t fetch(struct port *port, const struct virtio_chain *chain)
 {
-	struct virtio_console *c = port->console;
+	struct port_shared *shared = port->shared;
 	struct iovec some[VECTORS];
 	ssize_t r;
 
 	if (port->config.in) {
-		size_t room = MIN(chain->in_len, sizeof(c->bounce));
+		size_t room = MIN(chain->in_len, sizeof(shared->bounce));
 
-		r = port->config.in(port->config.ctx, c->bounce, room);
+		r = port->config.in(port->config.ctx, shared->bounce, room);
 		if (r > 0)
 			r = (ssize_t)virtio_iov_write(chain->iov + chain->n_out, chain->n_in, 0,
-						      c->bounce, MIN((size_t)r, room));
+						      shared->bounce, MIN((size_t)r, room));
 		return r;
 	}
 	r = readv(port->config.in_fd, some,
@@ -253,7 +246,7 @@ static void in_ended(struct port *port)
 	if (port->config.out || port->config.out_fd >= 0)
 		return;
 	port->host_closed = true;
-	console_tell(port, TELL_OPEN);
+	port->tell |= TELL_OPEN;
 }
 
 /* False: nothing to read, or nowhere to put it; *ret_wait: the first. */
@@ -280,11 +273,11 @@ static bool receive_one(struct port *port, bool *ret_wait)
 
 void port_receive(struct port *port)
 {
-	struct virtio_console *c = port->console;
+	struct port_shared *shared = port->shared;
 	bool wait = false;
 	unsigned n = 0;
 
-	if (!c->running || !port->guest_open || port->in_end ||
+	if (!shared->running || !port->guest_open || port->in_end ||
 	    (!port->config.in && port->config.in_fd < 0)) {
 		in_watch(port, false);
 		return;
@@ -292,7 +285,7 @@ void port_receive(struct port *port)
 	while (n < BATCH && receive_one(port, &wait))
 		n++;
 	in_watch(port, wait);
-	virtio_device_interrupt(&c->dev, port->rx);
+	virtio_device_interrupt(shared->dev, port->rx);
 	if (n == BATCH || (!port->rx_held && virtio_queue_listen(queue(port, port->rx))))
 		fd_event_signal(queue(port, port->rx)->kick_fd);
 }
@@ -344,14 +337,6 @@ void port_stop(struct port *port, bool final)
 	port->close_at = 0;
 }
 
-static void in_ready(struct loop_source *source, uint32_t events)
-{
-	struct port *port = container_of(source, struct port, in);
-
-	port_receive(port);
-	console_check(port->console);
-}
-
 /* A number of our own: two ports may lead to one file, and epoll knows it by both. */
 static int keep_fd(const struct port *port, int fd, int *ret_fd)
 {
@@ -364,38 +349,39 @@ static int keep_fd(const struct port *port, int fd, int *ret_fd)
 	return 0;
 }
 
-int port_init(struct port *port)
+int port_init(struct port *port, const struct virtio_console_port *config)
 {
-	struct virtio_console *c = port->console;
-	int in = port->config.in_fd, out = port->config.out_fd, r;
+	struct port_shared *shared = port->shared;
+	int r;
 
+	port->config = *config;
 	port->config.in_fd = port->config.out_fd = -1;
-	r = keep_fd(port, in, &port->config.in_fd);
+	r = keep_fd(port, config->in_fd, &port->config.in_fd);
 	if (!r)
-		r = keep_fd(port, out, &port->config.out_fd);
+		r = keep_fd(port, config->out_fd, &port->config.out_fd);
 	if (r)
 		return r;
-	port->in = (struct loop_source){ .fd = port->config.in_fd, .handler = in_ready };
-	port->out = (struct loop_source){ .fd = port->config.out_fd, .handler = out_ready };
-	if (in < 0)
+	port->in.fd = port->config.in_fd;
+	port->out.fd = port->config.out_fd;
+	if (config->in_fd < 0)
 		return 0;
 	/* A regular file cannot be watched, and need not be: it is always readable. */
-	r = loop_add(&c->loop, &port->in, 0);
+	r = loop_add(shared->loop, &port->in, 0);
 	if (r && r != -EPERM)
 		return fail(STATUS_HOST, -r, "console port %s: its input cannot be watched: %s",
 			    name(port), strerror(-r));
 	port->in_pollable = !r;
 	if (!r)
-		loop_remove(&c->loop, &port->in);
+		loop_remove(shared->loop, &port->in);
 	return 0;
 }
 
 void port_deinit(struct port *port)
 {
 	if (port->in_watched)
-		loop_remove(&port->console->loop, &port->in);
+		loop_remove(port->shared->loop, &port->in);
 	if (port->out_watched)
-		loop_remove(&port->console->loop, &port->out);
+		loop_remove(port->shared->loop, &port->out);
 	port->in_watched = port->out_watched = false;
 	free(port->left);
 	port->left = NULL;

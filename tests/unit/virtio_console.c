@@ -7,7 +7,7 @@
 
 #include <base/clock.h>
 #include <base/fd.h>
-#include <devices/virtio/console.h>
+#include <devices/virtio/console_control.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between the parts of a console: console.c is the device and its thread, console_control.c its
- * control queues; console_port.c moves the bytes of a port. All under the console's lock.
+ * A port of a console: the bytes between its two queues and what is behind it (console_port.c). Ports
+ * share what is in struct port_shared and know nothing of the console; what a port has to say to the guest
+ * stays in `tell` until the control queues have room (console_control.c). All under the console's lock.
  */
 #pragma once
 
 #include "device.h"
 
-#include <core/lock.h>
 #include <core/loop.h>
 #include <devices/virtio_console.h>
-
-/* §5.3.2: port 0 has queues 0 and 1, control 2 and 3, further ports 4 and on; first to the guest. */
-#define CONTROL_RX 2
-#define CONTROL_TX 3
-
-#define CONTROL_ENTRIES 16
 
 /* What the guest is still to be told of a port, in this order (§5.3.6.2). */
 #define TELL_ADD     BIT(0)
@@ -25,9 +19,16 @@
 #define TELL_OPEN    BIT(4) /* open or closed, as it is when it is told */
 #define TELL_N       5
 
+struct port_shared {
+	struct virtio_device *dev;
+	struct loop *loop;
+	bool running;          /* the guest's queues may be touched */
+	uint8_t bounce[65536]; /* what a function is shown, or gives */
+};
+
 struct port {
 	struct virtio_console_port config; /* descriptors are ours */
-	struct virtio_console *console;
+	struct port_shared *shared;
 	unsigned index;
 	unsigned rx, tx; /* queues: to the guest, from the guest */
 	unsigned tell;
@@ -42,13 +43,13 @@ struct port {
 	bool host_closed; /* the guest has been, or is to be, told of the end of input */
 
 	/* Input. A request of the guest's is held while there is nothing to put into it. */
-	struct loop_source in;
+	struct loop_source in; /* its handler is the console's, and calls port_receive() */
 	bool in_pollable, in_watched, in_end;
 	bool rx_held;
 	struct virtio_chain rx_chain;
 
 	/* Output: `tx_done` bytes of the request that is held are out. */
-	struct loop_source out;
+	struct loop_source out; /* likewise, port_send() */
 	bool out_watched, out_blocked, out_lost;
 	bool tx_held;
 	size_t tx_done;
@@ -58,45 +59,14 @@ struct port {
 	size_t left_at, left_n;
 };
 
-struct queue_source {
-	struct loop_source source;
-	struct virtio_console *console;
-	unsigned queue;
-};
-
-struct virtio_console {
-	struct virtio_device dev;
-	struct lock lock;
-	struct loop loop;
-	pthread_t thread;
-	bool has_loop, has_thread;
-	bool running; /* between start and stop */
-	bool multiport;
-	struct loop_source wake;
-	struct virtio_queue *queues;
-	struct queue_source *kicks;
-	unsigned n_queues_made; /* their eventfds, and their sources */
-	unsigned n;
-	struct port ports[VIRTIO_CONSOLE_PORTS];
-	struct virtio_chain control; /* a control message; too large for a stack */
-	uint8_t bounce[65536];       /* what a function is shown, or gives */
-};
-
-/* Tell what is to be told, as far as there is room; hear what the guest says. */
-void console_control_send(struct virtio_console *c);
-void console_control_receive(struct virtio_console *c);
-
-/* The guest is to be told of the port; it is as soon as it has given a buffer for that. */
-void console_tell(struct port *port, unsigned what);
-
-/* Has the guest broken a queue? Then the device needs a reset. After each use of queues. */
-void console_check(struct virtio_console *c);
-
-/* Duplicates the descriptors. */
-int port_init(struct port *port) _must_check_;
+/* What is behind the port; its descriptors are duplicated. */
+int port_init(struct port *port, const struct virtio_console_port *config) _must_check_;
 void port_deinit(struct port *port);
 
-/* Move what can be moved now, without waiting; both ask for events where they stopped. */
+/*
+ * Move what can be moved now, without waiting; both ask for events where they stopped. Afterwards a queue
+ * may be broken, and there may be something to tell.
+ */
 void port_send(struct port *port);
 void port_receive(struct port *port);
 
