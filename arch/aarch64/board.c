@@ -98,7 +98,7 @@ void arch_board_deinit(struct board *board)
 	bus_remove(&board->mmio, &arch->v2m_region);
 	bus_remove(&board->mmio, &arch->rtc_region);
 	bus_remove(&board->mmio, &arch->serial_region);
-	if (arch->serial.loop)
+	if (arch->serial.host.loop)
 		serial_deinit(&arch->serial);
 	fd_close(&arch->its_fd);
 	fd_close(&arch->gic_fd);

@@ -96,7 +96,7 @@ static uint8_t pending(const struct serial *s)
 }
 
 /* The output stays up while anything is pending, as INTR does; edges come out right by that. */
-void serial_update_irq(struct serial *s)
+static void update_irq(struct serial *s)
 {
 	bool level = pending(s) != IIR_NONE;
 
@@ -135,16 +135,17 @@ static uint8_t rx_pop(struct serial *s)
  */
 static bool guest_listens(const struct serial *s)
 {
-	return !in_loopback(s) && (s->ier & IER_RECEIVED || (s->lsr_polls > 1 && !s->out_blocked));
+	return !in_loopback(s) &&
+	       (s->ier & IER_RECEIVED || (s->lsr_polls > 1 && !s->host.out_blocked));
 }
 
-void serial_feed(struct serial *s)
+static void feed(struct serial *s)
 {
 	uint8_t byte;
 
-	while (s->rx_n < rx_depth(s) && guest_listens(s) && serial_host_take(s, &byte))
+	while (s->rx_n < rx_depth(s) && guest_listens(s) && serial_host_take(&s->host, &byte))
 		rx_push(s, byte);
-	serial_host_listen(s);
+	serial_host_listen(&s->host);
 }
 
 static void transmit(struct serial *s, uint8_t byte)
@@ -152,11 +153,11 @@ static void transmit(struct serial *s, uint8_t byte)
 	if (in_loopback(s)) {
 		rx_push(s, byte); /* §8.8: looped back in the shift registers */
 	} else {
-		if (s->config.sent)
-			s->config.sent(s->config.sent_ctx, byte);
-		serial_host_send(s, byte);
+		if (s->host.config.sent)
+			s->host.config.sent(s->host.config.sent_ctx, byte);
+		serial_host_send(&s->host, byte);
 	}
-	s->thre_pending = !s->out_blocked;
+	s->thre_pending = !s->host.out_blocked;
 }
 
 static uint8_t read_lsr(struct serial *s)
@@ -164,9 +165,9 @@ static uint8_t read_lsr(struct serial *s)
 	uint8_t v;
 
 	s->lsr_polls++;
-	serial_feed(s);
+	feed(s);
 	v = s->lsr | (s->rx_n ? LSR_READY : 0);
-	if (!s->out_blocked)
+	if (!s->host.out_blocked)
 		v |= LSR_THRE | LSR_TEMT;
 	s->lsr = 0; /* §8.4: error bits clear when read */
 	return v;
@@ -199,7 +200,7 @@ static void write_ier(struct serial *s, uint8_t v)
 {
 	v &= IER_MASK;
 	/* Enabling it while the holding register is empty raises it; Linux tests for that. */
-	if (v & ~s->ier & IER_THRE && !s->out_blocked)
+	if (v & ~s->ier & IER_THRE && !s->host.out_blocked)
 		s->thre_pending = true;
 	s->ier = v;
 }
@@ -285,15 +286,15 @@ static void access_register(struct serial *s, unsigned reg, uint8_t *byte, bool 
 		write_register(s, reg, *byte);
 	else
 		*byte = read_register(s, reg);
-	serial_feed(s);
-	serial_update_irq(s);
+	feed(s);
+	update_irq(s);
 }
 
 void serial_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
 {
 	struct serial *s = ctx;
 	uint8_t *bytes = data;
-	unsigned shift = s->config.stride_shift;
+	unsigned shift = s->host.config.stride_shift;
 
 	/* Bytes between two registers of a wider stride read as zero. */
 	if (!is_write)
@@ -304,16 +305,35 @@ void serial_access(void *ctx, uint64_t offset, void *data, unsigned len, bool is
 			access_register(s, (offset + i) >> shift & 7, &bytes[i], is_write);
 }
 
+static void has_input(struct serial_host *host)
+{
+	struct serial *s = container_of(host, struct serial, host);
+
+	feed(s);
+	update_irq(s);
+}
+
+/* The transmitter holding register is empty (§8.6). */
+static void has_room(struct serial_host *host)
+{
+	struct serial *s = container_of(host, struct serial, host);
+
+	s->thre_pending = true;
+	update_irq(s);
+}
+
 int serial_init(struct serial *s, const struct serial_config *config, struct loop *loop,
 		struct irq_line irq)
 {
 	int r;
 
-	*s = (struct serial){ .config = *config, .loop = loop, .irq = irq };
-	s->dll =
-		1; /* 115200: a guest that asks for the rate in use gets one, and no zero divisor */
+	*s = (struct serial){ .irq = irq };
+	s->host.has_input = has_input;
+	s->host.has_room = has_room;
+	/* 115200: a guest that asks for the rate in use gets one, and no zero divisor. */
+	s->dll = 1;
 	s->msr = MSR_DCD | MSR_DSR | MSR_CTS;
-	r = serial_host_init(s);
+	r = serial_host_init(&s->host, config, loop);
 	if (r)
 		serial_deinit(s);
 	return r;
@@ -321,5 +341,5 @@ int serial_init(struct serial *s, const struct serial_config *config, struct loo
 
 void serial_deinit(struct serial *s)
 {
-	serial_host_deinit(s);
+	serial_host_deinit(&s->host);
 }

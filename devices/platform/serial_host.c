@@ -24,92 +24,88 @@
 #define FINAL_WAIT_MS   1000
 #define ENDING_WAIT_MS  200 /* when somebody told the machine to end */
 
-static void in_watch(struct serial *s, bool on)
+static void in_watch(struct serial_host *h, bool on)
 {
-	if (on == s->in_watched)
+	if (on == h->in_watched)
 		return;
 	/* Off the loop altogether: a paused source would still report a hang-up, for ever. */
 	if (!on)
-		loop_remove(s->loop, &s->in);
-	else if (loop_add(s->loop, &s->in, EPOLLIN))
+		loop_remove(h->loop, &h->in);
+	else if (loop_add(h->loop, &h->in, EPOLLIN))
 		return;
-	s->in_watched = on;
+	h->in_watched = on;
 }
 
-static void in_fail(struct serial *s, int errnum)
+static void in_fail(struct serial_host *h, int errnum)
 {
-	if (isatty(s->config.in_fd)) /* it hung up */
+	if (isatty(h->config.in_fd)) /* it hung up */
 		return;
-	loop_post_why(s->loop, VM_EVENT_FAILED, STATUS_FAILURE,
+	loop_post_why(h->loop, VM_EVENT_FAILED, STATUS_FAILURE,
 		      "console input: it cannot be read: %s; check what standard input is, or use "
 		      "</dev/null",
 		      strerror(errnum));
 }
 
 /* Read what the descriptor has into the stage. */
-static void in_read(struct serial *s)
+static void in_read(struct serial_host *h)
 {
 	uint8_t bytes[SERIAL_STAGE];
-	size_t room = SERIAL_STAGE - s->in_n;
+	size_t room = SERIAL_STAGE - h->in_n;
 	ssize_t n;
 
-	n = read(s->config.in_fd, bytes, room);
+	n = read(h->config.in_fd, bytes, room);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0)
-		in_fail(s, errno);
+		in_fail(h, errno);
 	if (n <= 0) {
-		s->in_end = true;
+		h->in_end = true;
 		return;
 	}
-	memmove(s->in_stage, s->in_stage + s->in_head, s->in_n);
-	memcpy(s->in_stage + s->in_n, bytes, (size_t)n);
-	s->in_head = 0;
-	s->in_n += (unsigned)n;
+	memmove(h->in_stage, h->in_stage + h->in_head, h->in_n);
+	memcpy(h->in_stage + h->in_n, bytes, (size_t)n);
+	h->in_head = 0;
+	h->in_n += (unsigned)n;
 }
 
-bool serial_host_take(struct serial *s, uint8_t *ret_byte)
+bool serial_host_take(struct serial_host *h, uint8_t *ret_byte)
 {
-	if (!s->in_n && !s->in_pollable && !s->in_end)
-		in_read(s);
-	if (!s->in_n)
+	if (!h->in_n && !h->in_pollable && !h->in_end)
+		in_read(h);
+	if (!h->in_n)
 		return false;
-	*ret_byte = s->in_stage[s->in_head++];
-	s->in_n--;
+	*ret_byte = h->in_stage[h->in_head++];
+	h->in_n--;
 	return true;
 }
 
-void serial_host_listen(struct serial *s)
+void serial_host_listen(struct serial_host *h)
 {
-	if (s->in_pollable)
-		in_watch(s, !s->in_end && s->in_n < SERIAL_STAGE);
+	if (h->in_pollable)
+		in_watch(h, !h->in_end && h->in_n < SERIAL_STAGE);
 }
 
 static void in_ready(struct loop_source *source, uint32_t events)
 {
-	struct serial *s = container_of(source, struct serial, in);
+	struct serial_host *h = container_of(source, struct serial_host, in);
 
-	in_read(s);
-	serial_feed(s);
-	serial_update_irq(s);
+	in_read(h);
+	h->has_input(h);
 }
 
-static void out_unblock(struct serial *s)
+static void out_unblock(struct serial_host *h)
 {
-	if (s->out_watched)
-		loop_remove(s->loop, &s->out);
-	s->out_watched = false;
-	if (s->out_blocked)
-		s->thre_pending = true;
-	s->out_blocked = false;
+	if (h->out_watched)
+		loop_remove(h->loop, &h->out);
+	h->out_watched = h->out_blocked = false;
 }
 
-static void out_fail(struct serial *s, int errnum)
+static void out_fail(struct serial_host *h, int errnum)
 {
-	const char *name = s->config.out_name ? s->config.out_name : "its descriptor";
+	const char *name = h->config.out_name ? h->config.out_name : "its descriptor";
 
-	s->out_lost = true;
-	s->out_n = 0;
+	h->out_lost = true;
+	h->out_n = 0;
 	error_clear();
 	if (errnum == EPIPE)
 		fail(STATUS_OUTPUT, errnum,
@@ -123,110 +119,117 @@ static void out_fail(struct serial *s, int errnum)
 			     ? "raise the limit on the size of files (ulimit -f), or give the file a "
 			       "size (,max=)"
 			     : "choose another place with --serial file:PATH");
-	loop_post_error(s->loop, VM_EVENT_OUTPUT_LOST);
+	loop_post_error(h->loop, VM_EVENT_OUTPUT_LOST);
 }
 
-static void timer_arm(struct serial *s)
+static void timer_arm(struct serial_host *h)
 {
 	static const struct itimerspec delay = { .it_value.tv_nsec = OUTPUT_DELAY_NS };
 
-	if (s->timer_armed)
+	if (h->timer_armed)
 		return;
-	timerfd_settime(s->timer.fd, 0, &delay, NULL);
-	s->timer_armed = true;
+	timerfd_settime(h->timer.fd, 0, &delay, NULL);
+	h->timer_armed = true;
 }
 
-static void out_block(struct serial *s)
+static void out_block(struct serial_host *h)
 {
-	s->out_blocked = true;
-	if (!s->out_watched)
-		s->out_watched = !loop_add(s->loop, &s->out, EPOLLOUT);
-	if (!s->out_watched)
-		timer_arm(s); /* what cannot be watched is tried again */
+	h->out_blocked = true;
+	if (!h->out_watched)
+		h->out_watched = !loop_add(h->loop, &h->out, EPOLLOUT);
+	if (!h->out_watched)
+		timer_arm(h); /* what cannot be watched is tried again */
 }
 
-static ssize_t out_write(struct serial *s, const void *bytes, size_t len)
+static ssize_t out_write(struct serial_host *h, const void *bytes, size_t len)
 {
-	return s->config.rotate ? rotate_write(s->config.rotate, bytes, len)
-				: write(s->config.out_fd, bytes, len);
+	return h->config.rotate ? rotate_write(h->config.rotate, bytes, len)
+				: write(h->config.out_fd, bytes, len);
 }
 
-static void out_flush(struct serial *s)
+static void out_flush(struct serial_host *h)
 {
 	unsigned done = 0;
 	ssize_t n;
 
-	while (done < s->out_n) {
-		n = out_write(s, s->out_stage + done, s->out_n - done);
+	while (done < h->out_n) {
+		n = out_write(h, h->out_stage + done, h->out_n - done);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN) {
-			out_fail(s, errno);
+			out_fail(h, errno);
 			break;
 		}
 		if (n <= 0) {
-			s->out_n -= done;
-			memmove(s->out_stage, s->out_stage + done, s->out_n);
-			out_block(s);
+			h->out_n -= done;
+			memmove(h->out_stage, h->out_stage + done, h->out_n);
+			out_block(h);
 			return;
 		}
 		done += (unsigned)n;
 	}
-	s->out_n = 0;
-	out_unblock(s);
+	h->out_n = 0;
+	out_unblock(h);
+}
+
+static void out_retry(struct serial_host *h)
+{
+	bool blocked = h->out_blocked;
+
+	out_flush(h);
+	if (blocked && !h->out_blocked)
+		h->has_room(h);
 }
 
 static void out_ready(struct loop_source *source, uint32_t events)
 {
-	struct serial *s = container_of(source, struct serial, out);
+	struct serial_host *h = container_of(source, struct serial_host, out);
 
-	out_flush(s);
-	serial_update_irq(s);
+	out_retry(h);
 }
 
 static void timer_expired(struct loop_source *source, uint32_t events)
 {
-	struct serial *s = container_of(source, struct serial, timer);
+	struct serial_host *h = container_of(source, struct serial_host, timer);
 	uint64_t count;
 
-	s->timer_armed = read(source->fd, &count, sizeof(count)) < 0 && s->timer_armed;
-	if (!s->out_watched)
-		out_flush(s);
-	serial_update_irq(s);
+	h->timer_armed = read(source->fd, &count, sizeof(count)) < 0 && h->timer_armed;
+	if (!h->out_watched)
+		out_retry(h);
 }
 
-void serial_host_send(struct serial *s, uint8_t byte)
+void serial_host_send(struct serial_host *h, uint8_t byte)
 {
 	static struct ratelimit rl;
 
-	if (s->config.out_fd < 0 || s->out_lost)
+	if (h->config.out_fd < 0 || h->out_lost)
 		return;
-	if (s->out_n == SERIAL_STAGE) {
-		s->out_dropped++;
+	if (h->out_n == SERIAL_STAGE) {
+		h->out_dropped++;
 		log_guest(
 			&rl,
 			"console output: %llu bytes were lost so far: nobody reads them, and the guest "
 			"does not wait for the line",
-			(unsigned long long)s->out_dropped);
+			(unsigned long long)h->out_dropped);
 		return;
 	}
-	s->out_stage[s->out_n++] = byte;
-	if (!s->out_blocked && (byte == '\n' || s->out_n == SERIAL_STAGE))
-		out_flush(s);
-	else if (!s->out_blocked)
-		timer_arm(s);
+	h->out_stage[h->out_n++] = byte;
+	if (!h->out_blocked && (byte == '\n' || h->out_n == SERIAL_STAGE))
+		out_flush(h);
+	else if (!h->out_blocked)
+		timer_arm(h);
 }
 
-static int init_input(struct serial *s)
+static int init_input(struct serial_host *h)
 {
 	int r;
 
-	s->in = (struct loop_source){ .fd = s->config.in_fd, .handler = in_ready };
-	if (s->config.in_fd < 0) {
-		s->in_end = true;
+	h->in = (struct loop_source){ .fd = h->config.in_fd, .handler = in_ready };
+	if (h->config.in_fd < 0) {
+		h->in_end = true;
 		return 0;
 	}
-	r = loop_add(s->loop, &s->in, EPOLLIN);
+	r = loop_add(h->loop, &h->in, EPOLLIN);
 	if (r == -EPERM)
 		return 0; /* a regular file: always readable, so read when the guest asks */
 	if (r)
@@ -234,62 +237,64 @@ static int init_input(struct serial *s)
 			STATUS_HOST, -r,
 			"console input: cannot be watched: %s; use </dev/null, or free some memory of the host",
 			strerror(-r));
-	s->in_pollable = s->in_watched = true;
+	h->in_pollable = h->in_watched = true;
 	return 0;
 }
 
-static int init_output(struct serial *s)
+static int init_output(struct serial_host *h)
 {
 	int r;
 
-	s->out = (struct loop_source){ .fd = s->config.out_fd, .handler = out_ready };
-	if (s->config.out_fd < 0)
+	h->out = (struct loop_source){ .fd = h->config.out_fd, .handler = out_ready };
+	if (h->config.out_fd < 0)
 		return 0;
-	s->timer.handler = timer_expired;
-	s->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (s->timer.fd < 0)
+	h->timer.handler = timer_expired;
+	h->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (h->timer.fd < 0)
 		return fail(
 			STATUS_HOST, errno,
 			"console output: no timer: %s; raise the limit of open files (ulimit -n)",
 			strerror(errno));
-	r = loop_add(s->loop, &s->timer, EPOLLIN);
+	r = loop_add(h->loop, &h->timer, EPOLLIN);
 	if (r)
 		return fail(STATUS_HOST, -r,
 			    "console output: no timer: %s; free some memory of the host",
 			    strerror(-r));
-	s->timer_watched = true;
+	h->timer_watched = true;
 	return 0;
 }
 
-int serial_host_init(struct serial *s)
+int serial_host_init(struct serial_host *h, const struct serial_config *config, struct loop *loop)
 {
 	int r;
 
-	s->timer.fd = -1;
-	r = init_input(s);
-	return r ? r : init_output(s);
+	h->config = *config;
+	h->loop = loop;
+	h->timer.fd = -1;
+	r = init_input(h);
+	return r ? r : init_output(h);
 }
 
-void serial_host_deinit(struct serial *s)
+void serial_host_deinit(struct serial_host *h)
 {
-	struct pollfd room = { .fd = s->config.out_fd, .events = POLLOUT };
+	struct pollfd room = { .fd = h->config.out_fd, .events = POLLOUT };
 
 	/* A reader that is slow gets a last chance; one that never reads holds nothing up. */
-	while (s->loop && s->config.out_fd >= 0 && s->out_n && !s->out_lost) {
-		out_flush(s);
-		if (s->out_n &&
-		    poll(&room, 1, loop_ending(s->loop) ? ENDING_WAIT_MS : FINAL_WAIT_MS) <= 0)
+	while (h->loop && h->config.out_fd >= 0 && h->out_n && !h->out_lost) {
+		out_flush(h);
+		if (h->out_n &&
+		    poll(&room, 1, loop_ending(h->loop) ? ENDING_WAIT_MS : FINAL_WAIT_MS) <= 0)
 			break;
 	}
-	if (s->in_watched)
-		loop_remove(s->loop, &s->in);
-	if (s->out_watched)
-		loop_remove(s->loop, &s->out);
-	if (s->timer_watched)
-		loop_remove(s->loop, &s->timer);
-	s->in_watched = s->out_watched = s->timer_watched = false;
-	s->in_end = s->out_lost = true;
-	s->out_n = 0;
-	if (s->loop)
-		fd_close(&s->timer.fd);
+	if (h->in_watched)
+		loop_remove(h->loop, &h->in);
+	if (h->out_watched)
+		loop_remove(h->loop, &h->out);
+	if (h->timer_watched)
+		loop_remove(h->loop, &h->timer);
+	h->in_watched = h->out_watched = h->timer_watched = false;
+	h->in_end = h->out_lost = true;
+	h->out_n = 0;
+	if (h->loop)
+		fd_close(&h->timer.fd);
 }

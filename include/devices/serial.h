@@ -25,10 +25,13 @@ struct serial_config {
 	unsigned stride_shift; /* registers are 1 << stride_shift bytes apart; 0 on x86_64 */
 };
 
-struct serial {
+/* The two descriptors: what was read ahead, what is still to be written (serial_host.c). */
+struct serial_host {
 	struct serial_config config;
 	struct loop *loop;
-	struct irq_line irq;
+	/* On the loop: there is input to take; the output is free again. */
+	void (*has_input)(struct serial_host *host);
+	void (*has_room)(struct serial_host *host);
 	struct loop_source in, out, timer;
 	bool in_watched, out_watched, timer_watched; /* on the loop at all */
 	bool in_pollable;                            /* regular files and /dev/null are not */
@@ -37,14 +40,19 @@ struct serial {
 	uint64_t out_dropped;                        /* bytes that the guest sent all the same */
 	bool out_lost;                               /* it failed: output is thrown away */
 	bool timer_armed;
+	uint8_t in_stage[SERIAL_STAGE], out_stage[SERIAL_STAGE];
+	unsigned in_head, in_n, out_n;
+};
+
+struct serial {
+	struct serial_host host;
+	struct irq_line irq;
 	uint8_t ier, lcr, mcr, lsr, msr, scr, fcr, dll, dlm;
 	bool thre_pending;
 	bool irq_level;
 	unsigned lsr_polls; /* reads of LSR in a row */
 	uint8_t rx[SERIAL_FIFO];
 	unsigned rx_head, rx_n;
-	uint8_t in_stage[SERIAL_STAGE], out_stage[SERIAL_STAGE];
-	unsigned in_head, in_n, out_n;
 };
 
 int serial_init(struct serial *serial, const struct serial_config *config, struct loop *loop,

@@ -79,7 +79,7 @@ static void type(const char *text)
 {
 	if (write(to_uart, text, strlen(text)) < 0)
 		abort();
-	handle(&uart.in, POLLIN, 1000);
+	handle(&uart.host.in, POLLIN, 1000);
 }
 
 static bool received(const char *text)
@@ -193,18 +193,18 @@ static void input_waits(void)
 	long_text[2000] = 0;
 	CHECK(!start());
 	type(long_text);
-	CHECK(!uart.in_watched); /* the stage is full: the descriptor waits */
-	CHECK_EQ(uart.rx_n, 0);  /* and the guest does not listen yet */
+	CHECK(!uart.host.in_watched); /* the stage is full: the descriptor waits */
+	CHECK_EQ(uart.rx_n, 0);       /* and the guest does not listen yet */
 	out8(FCR, 0x07);
 	out8(IER, 0x01);
 	while (n < 2000) {
-		handle(&uart.in, POLLIN, 0);
+		handle(&uart.host.in, POLLIN, 0);
 		CHECK(in8(LSR) & 1);
 		CHECK(!(in8(LSR) & 2));
 		got[n++] = (char)in8(RBR);
 	}
 	CHECK(!strcmp(got, long_text));
-	CHECK(uart.in_watched);
+	CHECK(uart.host.in_watched);
 	CHECK(!(in8(LSR) & 1));
 	finish();
 }
@@ -250,9 +250,9 @@ static void input_end(void)
 	out8(IER, 0x01);
 	type("z");
 	fd_close(&to_uart);
-	handle(&uart.in, POLLIN, 1000);
-	CHECK(uart.in_end);
-	CHECK(!uart.in_watched);
+	handle(&uart.host.in, POLLIN, 1000);
+	CHECK(uart.host.in_end);
+	CHECK(!uart.host.in_watched);
 	CHECK_EQ(in8(RBR), 'z');
 	finish();
 }
@@ -269,18 +269,18 @@ static void input_from_file(void)
 	lseek(fd, 0, SEEK_SET);
 	uart_in = fd;
 	CHECK(!start_with(fd, -1));
-	CHECK_EQ(uart.in_n, 0);
+	CHECK_EQ(uart.host.in_n, 0);
 	out8(FCR, 1);
 	out8(IER, 1);
 	for (const char *p = "file"; *p; p++)
 		CHECK_EQ(in8(RBR), *p);
 	CHECK(!(in8(LSR) & 1));
-	CHECK(uart.in_end);
+	CHECK(uart.host.in_end);
 	finish();
 	uart_in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	CHECK(!start_with(uart_in, -1));
 	out8(IER, 1);
-	CHECK(uart.in_end);
+	CHECK(uart.host.in_end);
 	finish();
 }
 
@@ -304,7 +304,7 @@ static void loopback(void)
 	CHECK_EQ(in8(LSR), 0x63);
 	CHECK_EQ(in8(RBR), 'b');
 	out8(MCR, 0);
-	handle(&uart.timer, POLLIN, 50);
+	handle(&uart.host.timer, POLLIN, 50);
 	CHECK(read(from_uart, (char[1]){ 0 }, 1) < 0); /* none of it went out */
 	finish();
 }
@@ -354,7 +354,7 @@ static void output_lines(void)
 	CHECK(received("hello\n")); /* with the newline, at once */
 	for (const char *p = "login: "; *p; p++)
 		out8(THR, (uint8_t)*p);
-	handle(&uart.timer, POLLIN, 1000); /* without one, soon and with no further exit */
+	handle(&uart.host.timer, POLLIN, 1000); /* without one, soon and with no further exit */
 	CHECK(received("login: "));
 	out8(THR, '!');
 	serial_deinit(&uart);
@@ -375,14 +375,14 @@ static void output_waits(void)
 		for (unsigned i = 0; i < SERIAL_FIFO; i++, sent++)
 			out8(THR, 'o');
 	CHECK(sent < MIB(4));
-	CHECK(uart.out_blocked && uart.out_watched);
+	CHECK(uart.host.out_blocked && uart.host.out_watched);
 	CHECK(!(in8(LSR) & 0x60));
 	CHECK_EQ(in8(IIR), 0x01);
 	CHECK(!uart.irq_level);
 	while ((n = read(from_uart, fill, sizeof(fill))) > 0)
 		sent -= (unsigned)n;
-	handle(&uart.out, POLLOUT, 1000);
-	CHECK(!uart.out_blocked && !uart.out_watched);
+	handle(&uart.host.out, POLLOUT, 1000);
+	CHECK(!uart.host.out_blocked && !uart.host.out_watched);
 	CHECK(uart.irq_level);
 	CHECK_EQ(in8(IIR), 0x02);
 	CHECK_EQ(in8(LSR), 0x60);
@@ -417,7 +417,7 @@ static void output_disk_full(void)
 	CHECK(uart_out >= 0);
 	CHECK(!start_with(-1, uart_out));
 	out8(THR, 'x');
-	handle(&uart.timer, POLLIN, 1000);
+	handle(&uart.host.timer, POLLIN, 1000);
 	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_OUTPUT_LOST);
 	CHECK_EQ(error_status(), STATUS_OUTPUT);
 	CHECK_ERROR("No space left on device");
@@ -430,7 +430,7 @@ static void no_output(void)
 	out8(THR, 'x');
 	out8(THR, '\n');
 	CHECK_EQ(in8(LSR), 0x60);
-	CHECK_EQ(uart.out_n, 0);
+	CHECK_EQ(uart.host.out_n, 0);
 	finish();
 }
 
@@ -450,14 +450,14 @@ static void input_stays(void)
 	text[299] = 'z';
 	text[300] = 0;
 	type(text);
-	handle(&uart.in, POLLIN, 0);
-	CHECK_EQ(uart.in_n, SERIAL_STAGE);
-	CHECK(!uart.in_watched);
+	handle(&uart.host.in, POLLIN, 0);
+	CHECK_EQ(uart.host.in_n, SERIAL_STAGE);
+	CHECK(!uart.host.in_watched);
 	out8(IER, 1);
 	for (unsigned i = 0; i < 300; i++) {
 		CHECK_EQ(in8(RBR), i == 299 ? 'z' : 'a');
 		if (i == 100)
-			handle(&uart.in, POLLIN, 0);
+			handle(&uart.host.in, POLLIN, 0);
 	}
 	finish();
 }
@@ -579,8 +579,8 @@ static void noise(void)
 		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 		v = seed >> 40;
 		serial_access(&uart, seed >> 33 & 15, &v, 1u << (seed >> 37 & 3), seed >> 63);
-		CHECK(uart.rx_n <= SERIAL_FIFO && uart.in_n <= SERIAL_STAGE);
-		CHECK(uart.out_n <= SERIAL_STAGE);
+		CHECK(uart.rx_n <= SERIAL_FIFO && uart.host.in_n <= SERIAL_STAGE);
+		CHECK(uart.host.out_n <= SERIAL_STAGE);
 		if (i % 1000 == 0)
 			while (read(from_uart, (char[512]){ 0 }, 512) > 0)
 				;
