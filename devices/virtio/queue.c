@@ -62,16 +62,20 @@ static bool broken(struct virtio_queue *q, const char *why)
 	return false;
 }
 
-/* The guest writes these while we read: one load or store each, never torn, never repeated. */
+/*
+ * The guest writes these while we read: one load or store each, never torn, never repeated. What is read
+ * after a load is at least as new as it, and what was written before a store is there before it: an index
+ * counts entries, and entries lead to buffers (§2.7.8.2, §2.7.13).
+ */
 
 static uint16_t ring_load(const uint8_t *ring, unsigned offset)
 {
-	return __atomic_load_n((const uint16_t *)(ring + offset), __ATOMIC_RELAXED);
+	return __atomic_load_n((const uint16_t *)(ring + offset), __ATOMIC_ACQUIRE);
 }
 
 static void ring_store(uint8_t *ring, unsigned offset, uint16_t value)
 {
-	__atomic_store_n((uint16_t *)(ring + offset), value, __ATOMIC_RELAXED);
+	__atomic_store_n((uint16_t *)(ring + offset), value, __ATOMIC_RELEASE);
 }
 
 /* Behind the available ring: until which used index the driver wants no interrupt (§2.7.10). */
@@ -197,13 +201,12 @@ static bool walk(struct virtio_queue *q, unsigned i, struct virtio_chain *chain)
 	return true;
 }
 
-/* How many requests wait. The load comes before those of what the index counts (§2.7.13). */
+/* How many requests wait. */
 static unsigned waiting(struct virtio_queue *q)
 {
 	uint16_t index = ring_load(q->driver, RING_INDEX);
 	uint16_t n = (uint16_t)(index - q->avail_next);
 
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (n > q->size) {
 		broken(q, "its available index runs ahead");
 		return 0;
@@ -246,8 +249,6 @@ void virtio_queue_push(struct virtio_queue *q, uint16_t head, uint32_t written)
 	at = RING_START + USED_ENTRY * (q->used_next & (q->size - 1u));
 	memcpy(q->device + at, entry, sizeof(entry));
 	q->used_next++;
-	/* The entry, and what was written to the buffers, before the index that counts it (§2.7.8.2). */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
 	ring_store(q->device, RING_INDEX, q->used_next);
 }
 

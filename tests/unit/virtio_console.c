@@ -35,6 +35,7 @@ static unsigned n_rings;
 static int event_fd = -1;
 static unsigned config_interrupts; /* atomic, as what the owner was told: */
 static unsigned opens, closes, losses;
+#define COUNT(n) __atomic_load_n(&(n), __ATOMIC_SEQ_CST)
 
 static void queue_interrupt(void *ctx, unsigned queue)
 {
@@ -310,7 +311,7 @@ static void output(void)
 	make_output();
 	drive(FEATURES);
 	open_port(1, 0);
-	UNTIL(opens == 1);
+	UNTIL(COUNT(opens) == 1);
 	ring_out(&rings[1], "hel", 3);
 	ring_out(&rings[1], "lo", 2);
 	kick(1);
@@ -466,11 +467,11 @@ static void broken_pipe(void)
 	UNTIL(ring_used_index(&rings[1]) >= 1);
 	fd_close(&pipe_fds[0]);
 	UNTIL(ring_used_index(&rings[1]) == SIZE); /* the guest does not hang */
-	CHECK_EQ(losses, 1);
+	CHECK_EQ(COUNT(losses), 1);
 	CHECK_EQ(lost_errno, EPIPE);
 	fill_output();
 	UNTIL(ring_used_index(&rings[1]) == 2 * SIZE);
-	CHECK_EQ(losses, 1);
+	CHECK_EQ(COUNT(losses), 1);
 }
 
 /* Functions that take and give a few bytes at a time. */
@@ -560,14 +561,14 @@ static void close_comes_last(void)
 	fill_output();
 	say(0, VIRTIO_CONSOLE_PORT_OPEN, 0);
 	SETTLED();
-	UNTIL(opens == 1);
-	CHECK_EQ(closes, 0);
+	UNTIL(COUNT(opens) == 1);
+	CHECK_EQ(COUNT(closes), 0);
 	CHECK(read_filled(0));
-	UNTIL(closes == 1);
+	UNTIL(COUNT(closes) == 1);
 	say(0, VIRTIO_CONSOLE_PORT_OPEN, 1);
-	UNTIL(opens == 2);
+	UNTIL(COUNT(opens) == 2);
 	say(0, VIRTIO_CONSOLE_PORT_OPEN, 0);
-	UNTIL(closes == 2);
+	UNTIL(COUNT(closes) == 2);
 }
 
 /* A guest that shuts down resets its devices: what it wrote is out, or comes yet. */
@@ -583,10 +584,10 @@ static void reset_loses_nothing(void)
 	used = ring_used_index(&rings[1]);
 	CHECK(used < SIZE);
 	CHECK(!dev->queues[1].running);
-	CHECK_EQ(closes, 0);
+	CHECK_EQ(COUNT(closes), 0);
 	memset(at(ring_buffer(&rings[1], 0)), 0xee, SIZE * 4096); /* the memory is another's now */
 	CHECK(read_filled(0));
-	UNTIL(closes == 1);
+	UNTIL(COUNT(closes) == 1);
 	CHECK_EQ(ring_used_index(&rings[1]), used);
 	/* And in order before what comes next. */
 	drive(FEATURES);
@@ -650,7 +651,7 @@ static void last_bytes_of(bool with_reset)
 		fd_event_take(dev->queues[1].kick_fd);
 	CHECK(!pthread_create(&reader, NULL, read_slowly, &ok));
 	virtio_device_drain(dev);
-	CHECK_EQ(closes, 1);
+	CHECK_EQ(COUNT(closes), 1);
 	virtio_device_unplug(dev);
 	pthread_join(reader, NULL);
 	CHECK(ok);
@@ -680,11 +681,11 @@ static void nobody_reads(void)
 	virtio_device_drain(dev);
 	virtio_device_unplug(dev);
 	CHECK(clock_ns() - before < 5 * NS_PER_S);
-	CHECK_EQ(closes, 1);
+	CHECK_EQ(COUNT(closes), 1);
 	virtio_device_plug(dev, &ram, &transport, NULL);
 	drive(FEATURES); /* and what it did not take is not the next guest's */
 	open_port(1, 0);
-	UNTIL(opens == 2);
+	UNTIL(COUNT(opens) == 2);
 }
 
 static void resize(void)
@@ -824,7 +825,7 @@ static void without_ports(void)
 
 	make_output();
 	drive(BIT64(VIRTIO_F_VERSION_1));
-	UNTIL(opens == 1);
+	UNTIL(COUNT(opens) == 1);
 	ring_out(&rings[1], "ok", 2);
 	kick(1);
 	CHECK(read_pipe(bytes, 2) && !memcmp(bytes, "ok", 2));
@@ -834,7 +835,7 @@ static void without_ports(void)
 	CHECK(read_pipe(bytes, 2));
 	CHECK_EQ(ring_used_index(&rings[3]), 0);
 	virtio_device_write_status(dev, 0);
-	UNTIL(closes == 1);
+	UNTIL(COUNT(closes) == 1);
 }
 
 static unsigned open_fds(void)
