@@ -113,82 +113,41 @@ static void accessed(struct vfio_function *fn, unsigned region, uint64_t offset,
 		watch->access(watch, &access);
 }
 
-/* Interrupts: at most one kind is on (PCI 3.0 §6.8.2; both enabled is undefined: MSI-X wins). */
+/* Interrupts. */
 
 static void irqs_off(struct vfio_function *fn)
 {
-	if (fn->watch && fn->watch->irqs && fn->irq_mode != VFIO_IRQ_NONE)
+	if (fn->watch && fn->watch->irqs && fn->irqs.on != VFIO_IRQ_NONE)
 		fn->watch->irqs(fn->watch, false);
-	trouble(fn, "MSI-X off", vfio_msix_disable(&fn->msix));
-	trouble(fn, "MSI off", vfio_msi_disable(&fn->msi));
-	trouble(fn, "INTx off", vfio_intx_disable(&fn->intx));
-	fn->irq_mode = VFIO_IRQ_NONE;
+	trouble(fn, "interrupts off", vfio_irqs_off(&fn->irqs));
 }
 
-static void irqs_on(struct vfio_function *fn, enum vfio_irq_mode kind)
+static void irqs_on(struct vfio_function *fn)
 {
-	bool on = false;
-	int r = 0;
-
-	switch (kind) {
-	case VFIO_IRQ_INTX:
-		r = vfio_intx_enable(&fn->intx);
-		on = fn->intx.on;
-		break;
-	case VFIO_IRQ_MSI:
-		r = vfio_msi_enable(&fn->msi);
-		on = fn->msi.on;
-		break;
-	case VFIO_IRQ_MSIX:
-		r = vfio_msix_enable(&fn->msix);
-		on = fn->msix.on;
-		break;
-	case VFIO_IRQ_NONE:
-		break;
-	}
-	trouble(fn, "interrupts", r);
-	fn->irq_mode = on ? kind : VFIO_IRQ_NONE;
-	if (on && fn->watch && fn->watch->irqs)
+	trouble(fn, "interrupts", vfio_irqs_on(&fn->irqs));
+	if (fn->irqs.on != VFIO_IRQ_NONE && fn->watch && fn->watch->irqs)
 		fn->watch->irqs(fn->watch, true);
 }
 
-static enum vfio_irq_mode irqs_wanted(const struct vfio_function *fn)
+/* The guest wrote MSI-X's table, or registers of the kind that is on. */
+static void vectors_update(struct vfio_function *fn)
 {
-	if (vfio_msix_wanted(&fn->msix))
-		return VFIO_IRQ_MSIX;
-	if (vfio_msi_wanted(&fn->msi))
-		return VFIO_IRQ_MSI;
-	return fn->intx.pin ? VFIO_IRQ_INTX : VFIO_IRQ_NONE;
-}
+	unsigned started = fn->irqs.msix.started;
 
-/* The guest wrote the MSI-X table, or message control. */
-static void msix_update(struct vfio_function *fn)
-{
-	unsigned started = fn->msix.started;
-
-	if (!fn->msix.on)
-		return;
 	pay(fn, VFIO_COST_ROUTE);
-	trouble(fn, "MSI-X", vfio_msix_update(&fn->msix));
-	vfio_pace_pay(&fn->pace, (fn->msix.started - started) * VFIO_COST_VECTOR, clock_ns());
+	trouble(fn, "interrupts", vfio_irqs_update(&fn->irqs));
+	vfio_pace_pay(&fn->pace, (fn->irqs.msix.started - started) * VFIO_COST_VECTOR, clock_ns());
 }
 
 /* Make the kind of interrupt that the guest's registers ask for the one that is on. */
 static void irqs_update(struct vfio_function *fn)
 {
-	enum vfio_irq_mode wanted = irqs_wanted(fn);
-	bool other = wanted != fn->irq_mode ||
-		     (wanted == VFIO_IRQ_MSI && vfio_msi_wanted(&fn->msi) != fn->msi.asked);
-
-	if (other) {
+	if (vfio_irqs_differ(&fn->irqs)) {
 		pay(fn, VFIO_COST_IRQS);
 		irqs_off(fn);
-		irqs_on(fn, wanted);
-	} else if (wanted == VFIO_IRQ_MSIX) {
-		msix_update(fn);
-	} else if (wanted == VFIO_IRQ_MSI) {
-		pay(fn, VFIO_COST_ROUTE);
-		trouble(fn, "MSI", vfio_msi_update(&fn->msi));
+		irqs_on(fn);
+	} else if (fn->irqs.on == VFIO_IRQ_MSI || fn->irqs.on == VFIO_IRQ_MSIX) {
+		vectors_update(fn);
 	}
 }
 
@@ -277,7 +236,7 @@ static void guest_reset(struct vfio_function *fn)
 	vfio_io_end(&fn->io);
 	if (!r) {
 		vfio_config_reset(&fn->config);
-		vfio_msix_reset(&fn->msix);
+		vfio_msix_reset(&fn->irqs.msix);
 		vfio_power_reset(&fn->power);
 	} else {
 		trouble(fn, "it was not reset", r);
@@ -285,7 +244,7 @@ static void guest_reset(struct vfio_function *fn)
 	}
 	fn->resetting = false;
 	set_asleep(fn, vfio_power_asleep(&fn->power));
-	irqs_on(fn, irqs_wanted(fn));
+	irqs_on(fn);
 }
 
 /* The guest's accesses. */
@@ -318,7 +277,7 @@ static uint32_t config_read(struct pci_function *pci, unsigned offset, unsigned 
 
 	if (enter(fn)) {
 		if (vfio_config_touched(&fn->config, offset, len) & VFIO_TOUCH_PENDING)
-			vfio_msi_refresh_pending(&fn->msi);
+			vfio_msi_refresh_pending(&fn->irqs.msi);
 		value = vfio_config_read(&fn->config, offset, len);
 		leave(fn);
 	}
@@ -350,8 +309,8 @@ static void bar_access(void *ctx, uint64_t offset, void *data, unsigned len, boo
 
 	if (enter(fn)) {
 		vfio_bars_access(span, offset, data, len, is_write);
-		if (fn->msix.guest.from != fn->msix.guest.to)
-			msix_update(fn);
+		if (vfio_irqs_table_written(&fn->irqs))
+			vectors_update(fn);
 		leave(fn);
 	} else if (!is_write) {
 		memset(data, 0xff, len);
@@ -399,48 +358,6 @@ static const struct pci_function_ops ops = {
 	.bar_unmap = bar_unmap,
 };
 
-static int irqs_init(struct vfio_function *fn, unsigned devfn)
-{
-	uint8_t pin = fn->pci.config[PCI_INTERRUPT_PIN];
-	struct vfio_config *config = &fn->config;
-	struct irq_router *irq = fn->intx.irq;
-	int r = vfio_intx_init(&fn->intx, &fn->io, irq, pin);
-
-	fn->pci.config[PCI_INTERRUPT_PIN] = fn->intx.pin;
-	fn->intx.gsi = pci_intx_gsi(&fn->root->config, devfn, fn->intx.pin);
-	if (!r)
-		r = vfio_msi_init(&fn->msi, &fn->io, config, irq, devfn);
-	if (!r)
-		r = vfio_msix_init(&fn->msix, &fn->io, config, irq, devfn);
-	if (config->msi_cap && !fn->msi.cap)
-		vfio_config_hide(config, config->msi_cap, fn->msi.len);
-	if (config->msix_cap && !fn->msix.cap)
-		vfio_config_hide(config, config->msix_cap, PCI_CAP_MSIX_SIZEOF);
-	return r;
-}
-
-/* The table and the pending bits in the BARs, or no MSI-X. */
-static void msix_place(struct vfio_function *fn)
-{
-	struct vfio_msix *msix = &fn->msix;
-
-	if (!msix->cap)
-		return;
-	if (!vfio_bars_hold(&fn->bars, msix->table_bar, msix->table_at) ||
-	    !vfio_bars_hold(&fn->bars, msix->pba_bar, msix->pba_at)) {
-		log_warn("%s: MSI-X is hidden: its table is outside the device's BARs",
-			 fn->dev->name);
-		vfio_config_hide(&fn->config, msix->cap, PCI_CAP_MSIX_SIZEOF);
-		vfio_msix_deinit(msix);
-		return;
-	}
-	msix->pba_io = fn->bars.bar[msix->pba_bar].at + msix->pba_at.base;
-	vfio_bars_window(&fn->bars, &(struct vfio_window){ msix->table_bar, msix->table_at,
-							   vfio_msix_table, msix });
-	vfio_bars_window(&fn->bars,
-			 &(struct vfio_window){ msix->pba_bar, msix->pba_at, vfio_msix_pba, msix });
-}
-
 static int init(struct vfio_function *fn, const struct vfio_function_config *config)
 {
 	int r = vfio_io_init(&fn->io, fn->dev);
@@ -454,11 +371,12 @@ static int init(struct vfio_function *fn, const struct vfio_function_config *con
 	if (!r)
 		r = vfio_power_init(&fn->power, &fn->io, &fn->config, fn->loop, config->no_d3cold);
 	if (!r)
-		r = irqs_init(fn, config->devfn);
+		r = vfio_irqs_init(&fn->irqs, &fn->io, &fn->config, config->irq, &fn->root->config,
+				   config->devfn);
 	if (!r)
 		r = vfio_bars_find(&fn->bars);
 	if (!r)
-		msix_place(fn);
+		vfio_irqs_place(&fn->irqs, &fn->bars);
 	if (!r)
 		r = vfio_bars_tile(&fn->bars);
 	if (!r && config->rom)
@@ -473,7 +391,7 @@ static int init(struct vfio_function *fn, const struct vfio_function_config *con
 	memcpy(fn->config.initial, fn->pci.config, sizeof(fn->config.initial));
 	r = pci_root_add(fn->root, &fn->pci, config->devfn);
 	if (!r)
-		irqs_on(fn, irqs_wanted(fn));
+		irqs_on(fn);
 	return r;
 }
 
@@ -504,7 +422,7 @@ int vfio_function_create(const struct vfio_function_config *config, struct vfio_
 	fn->rom = (struct vfio_rom){
 		.io = &fn->io, .memory = config->memory, .mmio = mmio, .handler = rom_access
 	};
-	fn->intx = (struct vfio_intx){ .irq = config->irq, .fd = -1, .unmask_fd = -1 };
+	fn->irqs.intx.fd = fn->irqs.intx.unmask_fd = -1; /* safe to turn off */
 	r = init(fn, config);
 	if (r) {
 		vfio_function_destroy(fn);
@@ -525,6 +443,6 @@ void vfio_function_destroy(struct vfio_function *fn)
 	vfio_power_deinit(&fn->power);
 	vfio_bars_deinit(&fn->bars);
 	vfio_rom_deinit(&fn->rom);
-	vfio_msix_deinit(&fn->msix);
+	vfio_irqs_deinit(&fn->irqs);
 	free(fn);
 }

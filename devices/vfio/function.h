@@ -10,7 +10,7 @@
  *   p2p      BARs within reach of the other devices
  *   rom      the expansion ROM as a copy
  *   power    power states, waking
- *   intx msi msix   the three kinds of interrupt
+ *   irqs     which kind of interrupt is on, of three: intx, msi, msix
  *   pace     how fast the guest may go
  *   reset.c  the ladder of resets, of devices that no function uses
  */
@@ -18,18 +18,14 @@
 
 #include "bar.h"
 #include "config.h"
-#include "intx.h"
 #include "io.h"
-#include "msi.h"
-#include "msix.h"
+#include "irqs.h"
 #include "p2p.h"
 #include "pace.h"
 #include "power.h"
 #include "rom.h"
 
 #include <devices/vfio.h>
-
-enum vfio_irq_mode { VFIO_IRQ_NONE, VFIO_IRQ_INTX, VFIO_IRQ_MSI, VFIO_IRQ_MSIX };
 
 struct vfio_function {
 	struct pci_function pci;
@@ -42,7 +38,6 @@ struct vfio_function {
 	bool resetting;           /* and resets it: who else comes reads all-ones */
 	bool told_lost;
 	bool ending; /* being taken down: why is recorded already, if there was a reason */
-	enum vfio_irq_mode irq_mode;
 
 	struct vfio_io io;
 	struct vfio_config config;
@@ -50,8 +45,6 @@ struct vfio_function {
 	struct vfio_p2p p2p;
 	struct vfio_rom rom;
 	struct vfio_power power;
-	struct vfio_intx intx;
-	struct vfio_msi msi;
-	struct vfio_msix msix;
+	struct vfio_irqs irqs;
 	struct vfio_pace pace;
 };

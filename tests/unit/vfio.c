@@ -484,7 +484,7 @@ static void msix_set(unsigned index, uint64_t table, uint64_t address, uint32_t 
 static const struct kvm_irq_routing_entry *route_of(unsigned vector)
 {
 	for (unsigned i = 0; i < irq.table->nr; i++)
-		if ((int)irq.table->entries[i].gsi == fn->msix.guest.vectors[vector].gsi)
+		if ((int)irq.table->entries[i].gsi == fn->irqs.msix.guest.vectors[vector].gsi)
 			return &irq.table->entries[i];
 	return NULL;
 }
@@ -602,7 +602,7 @@ static void msix_vectors(void)
 	set(AT + 0xa2, 2, MSIX_ON);
 	CHECK(kind->fds[3] >= 0);
 	CHECK_EQ(kind->fds[0], -1);
-	CHECK(fn->msix.guest.vectors[3].connected);
+	CHECK(fn->irqs.msix.guest.vectors[3].connected);
 	CHECK_EQ(route_of(3)->u.msi.address_lo, 0xfee01000);
 	CHECK_EQ(route_of(3)->u.msi.data, 0x41);
 	/* The same again costs nothing; another message is another route. */
@@ -614,7 +614,7 @@ static void msix_vectors(void)
 	CHECK_EQ(kind->calls, calls);
 	/* Masked: the trigger stays, an interrupt waits in the pending bit. */
 	set(t + 3 * 16 + 12, 4, 1);
-	CHECK(!fn->msix.guest.vectors[3].connected);
+	CHECK(!fn->irqs.msix.guest.vectors[3].connected);
 	CHECK_EQ(get(t + page * 2, 8), 0);
 	CHECK(fake_raise(VFIO_PCI_MSIX_IRQ_INDEX, 3));
 	CHECK_EQ(get(t + page * 2, 8), 8);
@@ -626,7 +626,7 @@ static void msix_vectors(void)
 	CHECK_EQ(fd_event_take(kind->fds[3]), 1); /* what KVM would find */
 	/* The function mask does the same to all. */
 	set(AT + 0xa2, 2, MSIX_ALL);
-	CHECK(!fn->msix.guest.vectors[3].connected);
+	CHECK(!fn->irqs.msix.guest.vectors[3].connected);
 	CHECK(fake_raise(VFIO_PCI_MSIX_IRQ_INDEX, 3));
 	CHECK_EQ(get(t + page * 2, 8), 8);
 	set(AT + 0xa2, 2, MSIX_ON);
@@ -755,11 +755,11 @@ static void msi_vectors(void)
 	/* Masks and pending bits. */
 	set(AT + 0x60, 4, 0xffffffff);
 	CHECK_EQ(get(AT + 0x60, 4), 0xf);
-	CHECK(!fn->msi.vectors[2].connected);
+	CHECK(!fn->irqs.msi.vectors[2].connected);
 	CHECK(fake_raise(VFIO_PCI_MSI_IRQ_INDEX, 2));
 	CHECK_EQ(get(AT + 0x64, 4), 4);
 	set(AT + 0x60, 1, 0xb);
-	CHECK(fn->msi.vectors[2].connected);
+	CHECK(fn->irqs.msi.vectors[2].connected);
 	CHECK_EQ(get(AT + 0x64, 4), 0);
 	CHECK_EQ(fd_event_take(kind->fds[2]), 1);
 	/* Fewer, while on. */

@@ -407,7 +407,7 @@ static void what_is_done_without_the_lock(void)
 	finish(thread);
 	thread = begin("irqs", VFIO_PCI_MSIX_IRQ_INDEX, AT + 0xa2, 2, MSIX_ON);
 	finish(thread);
-	CHECK(fn->msix.on);
+	CHECK(fn->irqs.msix.on);
 	set(AT + PCI_ROM_ADDRESS, 4, get(AT + PCI_ROM_ADDRESS, 4) | 1);
 	thread = begin("rom", 0, get(AT + PCI_ROM_ADDRESS, 4) & ~1ull, 4, READ);
 	finish(thread);
