@@ -160,3 +160,17 @@ static inline void clear_tree(void)
 	nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	mkdir(tree, 0755);
 }
+
+/* TEST_MAIN() with a tree. */
+#define TREE_MAIN(table)                                          \
+	int main(void)                                            \
+	{                                                         \
+		int r;                                            \
+                                                                  \
+		if (!mkdtemp(tree))                               \
+			return 1;                                 \
+		sysfs_set_root(tree);                             \
+		r = test_main(table, ARRAY_SIZE(table));          \
+		nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS); \
+		return r;                                         \
+	}

@@ -280,14 +280,4 @@ static const struct test tests[] = {
 	TEST(vendors_own),
 };
 
-int main(void)
-{
-	int status;
-
-	if (!mkdtemp(tree))
-		return 1;
-	status = test_main(tests, ARRAY_SIZE(tests));
-	clear_tree();
-	rmdir(tree);
-	return status;
-}
+TREE_MAIN(tests)

@@ -373,14 +373,4 @@ static const struct test tests[] = {
 	TEST(a_way_that_is_not_there),
 };
 
-int main(void)
-{
-	int status;
-
-	if (!mkdtemp(tree))
-		return 1;
-	status = test_main(tests, ARRAY_SIZE(tests));
-	clear_tree();
-	rmdir(tree);
-	return status;
-}
+TREE_MAIN(tests)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A passed function over a fake device (fake-vfio.h), on a board without KVM, as its one vcpu sees it:
- * the device lock is held, as for an exit.
+ * A passed function over a fake device (fake-vfio.h), on a board without KVM or over a fake one
+ * (PASSED_VM), as its one vcpu sees it: the device lock is held, as for an exit.
  */
 #pragma once
 
@@ -25,6 +25,10 @@
 #define MSIX_ON   PCI_MSIX_FLAGS_ENABLE
 #define MSIX_ALL  (PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL)
 
+#ifndef PASSED_VM
+#define PASSED_VM -1 /* KVM's descriptor: there is no KVM */
+#endif
+
 static struct memory memory;
 static struct irq_router irq;
 static struct lock lock;
@@ -41,7 +45,7 @@ static inline void board(void)
 
 	board_init();
 	lock_init(&lock);
-	if (memory_init(&memory, -1, &ram, 1) || irq_router_init(&irq, -1, 24) ||
+	if (memory_init(&memory, PASSED_VM, &ram, 1) || irq_router_init(&irq, PASSED_VM, 24) ||
 	    loop_init(&loop, &lock))
 		abort();
 	lock_take(&lock); /* as a vcpu has it for an exit */
@@ -81,15 +85,28 @@ static inline int start(void)
 	return r ? r : pci_root_assign(&root);
 }
 
-static inline void stop(void)
+/* The function goes; the board stays to be looked at. */
+static inline void destroy(void)
 {
 	vfio_function_destroy(fn);
+	fn = NULL;
+}
+
+/* The board goes, and the device is still there. */
+static inline void unplug(void)
+{
+	destroy();
 	pci_root_deinit(&root);
 	irq_router_deinit(&irq);
 	memory_deinit(&memory);
 	loop_deinit(&loop);
 	lock_drop(&lock);
 	lock_deinit(&lock);
+}
+
+static inline void stop(void)
+{
+	unplug();
 	fake_free();
 }
 
@@ -97,8 +114,7 @@ static inline void stop(void)
 #define STOP()                                                                      \
 	do {                                                                        \
 		unsigned slots_ = 0;                                                \
-		vfio_function_destroy(fn);                                          \
-		fn = NULL;                                                          \
+		destroy();                                                          \
 		for (unsigned i_ = 0; i_ < ARRAY_SIZE(memory.slots); i_++)          \
 			slots_ += (unsigned)__builtin_popcountll(memory.slots[i_]); \
 		CHECK_EQ(slots_, 1); /* RAM */                                      \
@@ -117,6 +133,20 @@ static inline uint64_t bar_at(unsigned index)
 {
 	return fn->pci.bars[index].kind == PCI_BAR_MEM64 ? get(AT + BAR(index), 8) & ~15ull
 							 : get(AT + BAR(index), 4) & ~15ull;
+}
+
+/* With FLR at 70h and MSI-X at A0h, which is on, and decoding. Where its BAR is; 0: it was not made. */
+static inline uint64_t start_with_msix(void)
+{
+	setup();
+	fake_bar(0, 0, page * 4, true);
+	fake_express(0x70, true);
+	fake_msix(0xa0, 4, 0, 0, 0, page * 2);
+	if (start())
+		return 0;
+	set(AT + PCI_COMMAND, 2, ON);
+	set(AT + 0xa2, 2, MSIX_ON);
+	return bar_at(0);
 }
 
 /* Pages of a BAR that are in a slot, by walking its spans. */

@@ -4,58 +4,19 @@
  * and a fake KVM (fake-kvm.h) above, so that what counts is which memory and which interrupts the
  * guest really has. HACKING.md lists the bugs with their tests; more of them are in vfio.c.
  */
-#include "test.h"
-
-#include "board.h"
 #include "fake-kvm.h"
-#include "fake-vfio.h"
+#define PASSED_VM FAKE_KVM_FD
+#include "passed.h"
 
-#include <base/fd.h>
-#include <devices/vfio.h>
-#include <devices/vfio/function.h>
-#include <errno.h>
-#include <unistd.h>
-
-#define AT       (ECAM + (PCI_DEVFN(2, 0) << 12))
-#define ON       (PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER)
-#define WIDE     0xcu /* a BAR of 64 bits, prefetchable */
 #define MSIX     0xa0
 #define INTX_GSI 18 /* of device 2, pin A */
 
-static struct memory memory;
-static struct irq_router irq;
-static struct lock lock;
-static struct loop loop;
-static struct vfio_device dev;
-static struct vfio_function *fn;
-static uint64_t page;
-static bool with_rom;
-
 /* A VM with 2 MiB of RAM and nothing else. Its window of BARs has ECAM inside, as no board's has. */
-static void board(void)
+static void begin(void)
 {
-	struct range ram = { 0, MIB(2) };
-
-	board_init();
-	root.config.mem32.size = GIB(1);
 	fake_kvm_init();
-	lock_init(&lock);
-	if (memory_init(&memory, FAKE_KVM_FD, &ram, 1) || irq_router_init(&irq, FAKE_KVM_FD, 24) ||
-	    loop_init(&loop, &lock))
-		abort();
-	lock_take(&lock); /* as a vcpu has it for an exit */
-	fn = NULL;
-}
-
-static void setup(void)
-{
-	page = (uint64_t)sysconf(_SC_PAGESIZE);
-	with_rom = false;
-	fake_init();
-	dev = (struct vfio_device){
-		.name = "0000:01:00.0", .fd = -1, .devid = 5, .state = VFIO_DEVICE_CLEAN
-	};
-	board();
+	setup();
+	root.config.mem32.size = GIB(1);
 }
 
 static void add_rom(uint64_t size)
@@ -65,42 +26,7 @@ static void add_rom(uint64_t size)
 	fake.regions[VFIO_PCI_ROM_REGION_INDEX].data = calloc(1, FAKE_BAR_DATA);
 }
 
-static int start(void)
-{
-	struct vfio_function_config config = {
-		.dev = &dev,
-		.root = &root,
-		.memory = &memory,
-		.irq = &irq,
-		.loop = &loop,
-		.devfn = PCI_DEVFN(2, 0),
-		.rom = with_rom,
-		.rom_fd = -1,
-	};
-	int r = vfio_function_create(&config, &fn);
-
-	return r ? r : pci_root_assign(&root);
-}
-
-/* The function goes; the rest of the VM stays to be looked at, until end(). */
-static void destroy(void)
-{
-	vfio_function_destroy(fn);
-	fn = NULL;
-}
-
-static void end(void)
-{
-	destroy();
-	pci_root_deinit(&root);
-	irq_router_deinit(&irq);
-	memory_deinit(&memory);
-	loop_deinit(&loop);
-	lock_drop(&lock);
-	lock_deinit(&lock);
-}
-
-#define STOP()                                                      \
+#define END()                                                       \
 	do {                                                        \
 		destroy();                                          \
 		CHECK_EQ(fake_kvm_slots(), 1); /* RAM */            \
@@ -108,14 +34,8 @@ static void end(void)
 		CHECK_EQ(fake.mmaps, fake.munmaps);                 \
 		CHECK_EQ(fake.wrongs ? fake.why[0] : 0, 0);         \
 		CHECK_EQ(fake_kvm.wrongs ? fake_kvm.why[0] : 0, 0); \
-		end();                                              \
-		fake_free();                                        \
+		stop();                                             \
 	} while (0)
-
-static uint64_t bar_at(unsigned index)
-{
-	return get(AT + BAR(index), fn->pci.bars[index].kind == PCI_BAR_MEM64 ? 8 : 4) & ~15ull;
-}
 
 /* The BAR is memory of the guest's at `address`, every page of it the device's own. */
 static bool is_mapped(unsigned index, uint64_t address)
@@ -141,8 +61,8 @@ static void slots_follow_the_bar(void)
 	static const uint64_t places[] = { MEM32 + MIB(32), MEM64 + GIB(7), MEM32 + MIB(1) };
 	uint64_t last;
 
-	setup();
-	fake_bar(0, WIDE, MIB(1), true);
+	begin();
+	fake_bar(0, MEM64_BAR, MIB(1), true);
 	fake_bar(2, 0, page * 8, true);
 	fake_msix(MSIX, 8, 2, (uint32_t)page * 2, 2, (uint32_t)page * 5);
 	CHECK_EQ(start(), 0);
@@ -165,7 +85,7 @@ static void slots_follow_the_bar(void)
 	CHECK(!fake_kvm_slot(MEM32 + MIB(1) + page * 2));
 	CHECK(!fake_kvm_slot(MEM32 + MIB(1) + page * 5));
 	CHECK(is_mapped(0, MEM64));
-	STOP();
+	END();
 }
 
 /* BARs over RAM, ECAM or beyond: the guest loses the BAR, nobody loses anything else. */
@@ -175,8 +95,8 @@ static void bars_in_the_way(void)
 		0, MIB(1), ECAM, MEM32 - MIB(1), MEM32 + GIB(1), MEM64 + TIB(1), ~(MIB(1) - 1),
 	};
 
-	setup();
-	fake_bar(0, WIDE, MIB(1), true);
+	begin();
+	fake_bar(0, MEM64_BAR, MIB(1), true);
 	CHECK_EQ(start(), 0);
 	set(AT + PCI_COMMAND, 2, ON);
 	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
@@ -189,7 +109,7 @@ static void bars_in_the_way(void)
 	}
 	set(AT + BAR(0), 8, ECAM + MIB(2));
 	CHECK(is_mapped(0, ECAM + MIB(2)));
-	STOP();
+	END();
 }
 
 /* A guest writes to an expansion ROM: its memory is read-only, a mask holds back what is no address. */
@@ -197,7 +117,7 @@ static void rom_writes(void)
 {
 	uint32_t rom;
 
-	setup();
+	begin();
 	add_rom(page * 4);
 	CHECK_EQ(start(), 0);
 	set(AT + PCI_ROM_ADDRESS, 4, 0xffffffff);
@@ -216,7 +136,7 @@ static void rom_writes(void)
 	CHECK_EQ(fake_kvm_slot(MEM32 + MIB(1))->flags, KVM_MEM_READONLY);
 	set(AT + PCI_ROM_ADDRESS, 4, MEM32 + MIB(1));
 	set(AT + PCI_ROM_ADDRESS, 4, 0);
-	STOP();
+	END();
 }
 
 /* Accesses that begin in the MSI-X table or PBA and end behind it: each part its own. */
@@ -225,7 +145,7 @@ static void past_the_table(void)
 	const uint32_t table = 0x100, pba = 0x800;
 	uint64_t bar;
 
-	setup();
+	begin();
 	fake_bar(0, 0, page * 2, true);
 	fake_msix(MSIX, 3, 0, table, 0, pba);
 	CHECK_EQ(start(), 0);
@@ -240,7 +160,7 @@ static void past_the_table(void)
 	set(bar + pba + 4, 8, 0x33334444ffffffff);
 	CHECK_EQ(get(bar + pba + 4, 8), 0x3333444400000000);
 	CHECK_EQ(load_le32(fake.regions[0].data + pba + 4), 0);
-	STOP();
+	END();
 }
 
 /* A table whose base is in the BAR and whose end is not. */
@@ -249,7 +169,7 @@ static void table_half_outside(void)
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t edge = (uint32_t)page * 2 - 16;
 
-		setup();
+		begin();
 		fake_bar(0, 0, page * 2, true);
 		fake_msix(MSIX, i ? 1024 : 2, 0, i ? 0 : edge, 0, i ? edge : 0);
 		CHECK_EQ(start(), 0);
@@ -258,7 +178,7 @@ static void table_half_outside(void)
 		set(AT + MSIX + 2, 2, PCI_MSIX_FLAGS_ENABLE);
 		CHECK(!fake.irqs[VFIO_PCI_MSIX_IRQ_INDEX].on);
 		CHECK(is_mapped(0, bar_at(0)));
-		STOP();
+		END();
 	}
 }
 
@@ -295,7 +215,7 @@ static bool is_connected(unsigned vector, uint32_t data)
 /* Vectors begin masked, INTx comes back after MSI-X and after MSI, again and again. */
 static void interrupts_of_the_guest(void)
 {
-	setup();
+	begin();
 	fake_bar(0, 0, page * 2, true);
 	fake_msi(0x50, 0, true, false);
 	fake_msix(MSIX, 8, 0, 0, 0, (uint32_t)page);
@@ -321,13 +241,13 @@ static void interrupts_of_the_guest(void)
 		set(AT + 0x52, 2, 0);
 		CHECK(intx_is_on());
 	}
-	STOP();
+	END();
 }
 
 /* A guest reboots: a new VM on the same device, which is reset and holds nothing of the first. */
 static void reboot(void)
 {
-	setup();
+	begin();
 	fake_bar(0, 0, page * 2, true);
 	fake_express(0x70, true);
 	fake_msix(MSIX, 8, 0, 0, 0, (uint32_t)page);
@@ -343,10 +263,12 @@ static void reboot(void)
 	CHECK(!fake.irqs[VFIO_PCI_MSIX_IRQ_INDEX].on && !fake.irqs[VFIO_PCI_INTX_IRQ_INDEX].on);
 	CHECK_EQ(load_le16(fake.config + PCI_COMMAND), 0); /* no DMA into what is no more */
 	CHECK_EQ(fake_kvm.wrongs, 0);
-	end();
+	unplug();
 	CHECK_EQ(vfio_reset_all(&dev, 1), 0);
 	CHECK_EQ(fake.resets, 1);
+	fake_kvm_init();
 	board();
+	root.config.mem32.size = GIB(1);
 	CHECK_EQ(start(), 0);
 	CHECK_EQ(get(AT + PCI_COMMAND, 2), 0);
 	CHECK_EQ(get(AT + MSIX + 2, 2), 7);
@@ -354,7 +276,7 @@ static void reboot(void)
 	set(AT + PCI_COMMAND, 2, ON);
 	CHECK_EQ(get(bar_at(0) + 3 * 16, 8), 0);
 	CHECK_EQ(get(bar_at(0) + 3 * 16 + 8, 8), 0x100000000);
-	STOP();
+	END();
 }
 
 /* Whatever a guest writes to configuration space, the table and the BARs: KVM has nothing to refuse. */
@@ -374,11 +296,11 @@ static void any_guest(void)
 					   UINT32_MAX };
 	uint64_t x = 88172645463325252ull;
 
-	setup();
+	begin();
 	lock.stopping = true; /* nobody waits: vfio_order looks at what is paid for */
 	add_rom(page * 2);
 	fake_bar(0, 0, page * 4, true);
-	fake_bar(1, WIDE, MIB(1), true);
+	fake_bar(1, MEM64_BAR, MIB(1), true);
 	fake_bar(3, 0, page * 8, true);
 	fake_msi(0x50, 2, true, true);
 	fake_cap(0x40, PCI_CAP_ID_PM);
@@ -423,7 +345,7 @@ static void any_guest(void)
 			return;
 		}
 	}
-	STOP();
+	END();
 }
 
 static const struct test tests[] = {

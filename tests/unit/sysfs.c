@@ -461,14 +461,4 @@ static const struct test tests[] = {
 	TEST(unbind_no_permission),
 };
 
-int main(void)
-{
-	int r;
-
-	if (!mkdtemp(tree))
-		return 1;
-	sysfs_set_root(tree);
-	r = test_main(tests, ARRAY_SIZE(tests));
-	nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	return r;
-}
+TREE_MAIN(tests)

@@ -1226,16 +1226,9 @@ static void reset_of_a_bus(void)
 
 static void guest_reset(void)
 {
-	uint64_t bar;
+	uint64_t bar = start_with_msix();
 
-	setup();
-	fake_bar(0, 0, page * 4, true);
-	fake_express(0x70, true);
-	fake_msix(0xa0, 4, 0, 0, 0, page * 2);
-	CHECK_EQ(start(), 0);
-	set(AT + PCI_COMMAND, 2, ON);
-	bar = bar_at(0);
-	set(AT + 0xa2, 2, MSIX_ON);
+	CHECK(bar);
 	msix_set(1, bar, 0xfee01000, 0x41, false);
 	count_bar_calls();
 	set(AT + 0x70 + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR | 0x10);

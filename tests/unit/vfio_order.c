@@ -123,16 +123,9 @@ static void peers_follow(void)
 
 static void reset_that_is_refused(void)
 {
-	uint64_t bar;
+	uint64_t bar = start_with_msix();
 
-	setup();
-	fake_bar(0, 0, page * 4, true);
-	fake_express(0x70, true);
-	fake_msix(0xa0, 4, 0, 0, 0, page * 2);
-	CHECK_EQ(start(), 0);
-	set(AT + PCI_COMMAND, 2, ON);
-	bar = bar_at(0);
-	set(AT + 0xa2, 2, MSIX_ON);
+	CHECK(bar);
 	/* Held for a moment. */
 	fake.reset_again = 2;
 	set(FLR(0x70), 2, PCI_EXP_DEVCTL_BCR_FLR);
