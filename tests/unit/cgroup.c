@@ -40,7 +40,7 @@ static void version_2(void)
 	CHECK_ERROR("asks for 257 MiB and its control group allows 256 MiB "
 		    "(/sys/fs/cgroup/user.slice/guest.scope/memory.max)");
 	CHECK_EQ(cgroup_check_memory(MIB(512), MIB(2)), 0); /* huge pages count elsewhere */
-	clear_tree();
+	remove_tree();
 }
 
 /* The lowest on the way up counts, also at the top of what a container sees. */
@@ -56,7 +56,7 @@ static void groups_above(void)
 	text("sys/fs/cgroup/memory.max", "1048576\n");
 	CHECK_EQ(cgroup_check_memory(MIB(2), 0), -ENOMEM);
 	CHECK_ERROR("allows 1 MiB (/sys/fs/cgroup/memory.max)");
-	clear_tree();
+	remove_tree();
 }
 
 static void version_1(void)
@@ -72,7 +72,7 @@ static void version_1(void)
 	CHECK_EQ(cgroup_check_memory(MIB(64), MIB(2)), -ENOMEM);
 	CHECK_ERROR("allows 32 MiB of such huge pages");
 	CHECK_EQ(cgroup_check_memory(MIB(32), MIB(2)), 0);
-	clear_tree();
+	remove_tree();
 }
 
 static void huge_pages(void)
@@ -88,7 +88,7 @@ static void huge_pages(void)
 	CHECK_EQ(cgroup_check_memory(MIB(8), MIB(2)), -ENOMEM);
 	CHECK_ERROR("allows 4 MiB of such huge pages (/sys/fs/cgroup/g/hugetlb.2MB.rsvd.max)");
 	CHECK_EQ(cgroup_check_memory(MIB(4), MIB(2)), 0);
-	clear_tree();
+	remove_tree();
 }
 
 /* Only a part of the hierarchy is mounted, as in containers that share the host's name space. */
@@ -103,7 +103,7 @@ static void part_mounted(void)
 	text("sys/fs/cgroup/memory.max", "2097152\n");
 	CHECK_EQ(cgroup_check_memory(MIB(3), 0), -ENOMEM);
 	CHECK_ERROR("(/sys/fs/cgroup/memory.max)");
-	clear_tree();
+	remove_tree();
 }
 
 static void nothing_there(void)
@@ -116,7 +116,7 @@ static void nothing_there(void)
 		text("proc/self/mountinfo", V2);
 		text("sys/fs/cgroup/memory.max", "nonsense");
 		CHECK_EQ(cgroup_check_memory(GIB(64), 0), 0);
-		clear_tree();
+		remove_tree();
 	}
 }
 

@@ -155,22 +155,27 @@ static inline int remove_one(const char *path, const struct stat *st, int flag, 
 	return remove(path);
 }
 
-static inline void clear_tree(void)
+static inline void remove_tree(void)
 {
 	nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static inline void clear_tree(void)
+{
+	remove_tree();
 	mkdir(tree, 0755);
 }
 
 /* TEST_MAIN() with a tree. */
-#define TREE_MAIN(table)                                          \
-	int main(void)                                            \
-	{                                                         \
-		int r;                                            \
-                                                                  \
-		if (!mkdtemp(tree))                               \
-			return 1;                                 \
-		sysfs_set_root(tree);                             \
-		r = test_main(table, ARRAY_SIZE(table));          \
-		nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS); \
-		return r;                                         \
+#define TREE_MAIN(table)                                 \
+	int main(void)                                   \
+	{                                                \
+		int r;                                   \
+                                                         \
+		if (!mkdtemp(tree))                      \
+			return 1;                        \
+		sysfs_set_root(tree);                    \
+		r = test_main(table, ARRAY_SIZE(table)); \
+		remove_tree();                           \
+		return r;                                \
 	}

@@ -7,14 +7,9 @@
 #include "run.h"
 
 #include "control.h"
-
-#include <machine/machine.h>
-#include <cli/options.h>
-#include <watch/panic_line.h>
-#include <watch/stats.h>
+#include "run_serial.h"
 #include "terminal.h"
 
-#include <watch/trace.h>
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/fd.h>
@@ -24,10 +19,13 @@
 #include <fcntl.h>
 #include <host/explain.h>
 #include <host/kvm.h>
+#include <machine/machine.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <watch/stats.h>
+#include <watch/trace.h>
 
 #define REBOOT_QUICK_NS (5 * NS_PER_S)
 #define REBOOTS_TOLD    5u
@@ -45,7 +43,7 @@ struct run {
 	struct stats stats;
 	struct trace trace;
 	struct terminal terminal;
-	struct rotate rotate;
+	struct run_serial serial;
 	const struct virtio_console_port *ports; /* n_ports of them */
 	unsigned n_ports;
 	struct virtio_console *console;
@@ -53,8 +51,7 @@ struct run {
 	unsigned reboots, reboots_told; /* in a row, each soon after its start */
 	bool stats_lost;
 	int status;
-	struct panic_line panic;
-	int kvm_fd, serial_fd;
+	int kvm_fd;
 };
 
 static int open_image(const char *what, const char *path, int *ret_fd)
@@ -118,56 +115,6 @@ static int watch_asked(struct run *run)
 		return r;
 	r = loop_add(&run->loop, &run->asking, EPOLLIN);
 	return r ? fail(STATUS_HOST, -r, "epoll: %s; the host is out of memory", strerror(-r)) : 0;
-}
-
-/* On a vcpu's thread, with the device lock held. */
-static void on_sent(void *ctx, uint8_t byte)
-{
-	struct run *run = ctx;
-
-	if (panic_line_feed(&run->panic, byte))
-		loop_post(&run->loop, VM_EVENT_PANIC, 0);
-}
-
-static int open_serial(struct run *run)
-{
-	struct serial_config *serial = &run->config.serial;
-	int r;
-
-	*serial = (struct serial_config){ .in_fd = -1, .out_fd = -1 };
-	if (run->options.panic_on_console) {
-		serial->sent = on_sent;
-		serial->sent_ctx = run;
-	}
-	switch (run->options.serial) {
-	case SERIAL_NONE:
-		return 0;
-	case SERIAL_FILE:
-		if (run->options.serial_max) {
-			r = rotate_open(&run->rotate, run->options.serial_path,
-					run->options.serial_max);
-			if (r)
-				return r;
-			serial->rotate = &run->rotate;
-			serial->out_fd = run->rotate.fd;
-		} else {
-			r = fd_open_output(run->options.serial_path, &run->serial_fd);
-			if (r)
-				return fail(
-					STATUS_OUTPUT, -r,
-					"--serial file:%s: %s; choose a path that can be written",
-					run->options.serial_path, strerror(-r));
-			serial->out_fd = run->serial_fd;
-		}
-		serial->out_name = run->options.serial_path;
-		return 0;
-	case SERIAL_STDIO:
-		break;
-	}
-	serial->in_fd = run->terminal.in_fd;
-	serial->out_fd = run->terminal.out_fd;
-	serial->out_name = "standard output";
-	return 0;
 }
 
 /*
@@ -235,7 +182,8 @@ static int prepare(struct run *run)
 	if (!r)
 		r = run_open_devices(&run->passthrough, o);
 	if (!r)
-		r = open_serial(run);
+		r = run_serial_open(&run->serial, o, run->terminal.in_fd, run->terminal.out_fd,
+				    &run->loop, &run->config.serial);
 	if (!r && run->n_ports)
 		r = virtio_console_create(run->ports, run->n_ports, &run->console);
 	if (!r && run->console) {
@@ -269,7 +217,7 @@ static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value
 		r = 0;
 	}
 	/* A kernel with panic=-1 reboots after its panic without another word. */
-	if (!r && *ret_event == VM_EVENT_REBOOT && run->panic.panicked)
+	if (!r && *ret_event == VM_EVENT_REBOOT && run->serial.panic.panicked)
 		*ret_event = VM_EVENT_PANIC;
 	error_take(&why); /* whatever goes wrong on the way down is not the reason */
 	vcpu_set_stop(&run->machine.vcpus);
@@ -395,8 +343,7 @@ static int finish(struct run *run, int r)
 		loop_deinit(&run->loop);
 	lock_deinit(&run->lock);
 	fd_close(&run->asking.fd);
-	rotate_close(&run->rotate);
-	fd_close(&run->serial_fd);
+	run_serial_close(&run->serial);
 	fd_close(&run->kvm_fd);
 	fd_close(&run->config.kernel_fd);
 	fd_close(&run->config.initrd_fd);
@@ -410,7 +357,8 @@ int run_guest(const struct run_options *options, const struct virtio_console_por
 	static struct run run;
 	int r;
 
-	run.kvm_fd = run.serial_fd = run.asking.fd = run.rotate.fd = run.rotate.spare = -1;
+	run.kvm_fd = run.asking.fd = -1;
+	run_serial_init(&run.serial);
 	run.stats.interrupts_fd = run.trace.fd = -1;
 	run.loop.epoll_fd = run.loop.wake_fd = -1;
 	run.config.kernel_fd = run.config.initrd_fd = -1;
