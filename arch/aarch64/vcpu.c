@@ -141,9 +141,12 @@ int arch_vcpu_boot(struct vcpu *vcpu)
 
 static void stuck(struct vcpu *vcpu, const char *what, uint64_t detail)
 {
-	loop_post_why(vcpu->board->loop, VM_EVENT_STUCK, STATUS_GUEST_STUCK,
-		      "guest: vcpu %u at pc %#llx: %s (%#llx)", vcpu->index,
-		      (unsigned long long)program_counter(vcpu), what, (unsigned long long)detail);
+	loop_post_why(
+		vcpu->board->loop, VM_EVENT_STUCK, STATUS_GUEST_STUCK,
+		"guest: vcpu %u at pc %#llx: %s (%#llx); this is a bug in the guest, or in the "
+		"host's KVM",
+		vcpu->index, (unsigned long long)program_counter(vcpu), what,
+		(unsigned long long)detail);
 }
 
 static void system_event(struct vcpu *vcpu)

@@ -240,7 +240,9 @@ static int place(struct pci_function *fn, unsigned index, struct pci_root_config
 	}
 	if (!take(first, bar->size, &address) && !(second && take(second, bar->size, &address)))
 		return fail(STATUS_HOST, ENOSPC,
-			    "%s: BAR %u of %" PRIu64 " bytes does not fit in the guest's %s window",
+			    "%s: BAR %u of %" PRIu64
+			    " bytes does not fit in the guest's %s window; "
+			    "leave out a device",
 			    fn->name, index, bar->size,
 			    bar->kind == PCI_BAR_IO      ? "I/O port"
 			    : bar->kind == PCI_BAR_MEM64 ? "64-bit memory"

@@ -28,7 +28,9 @@ int vfio_io_init(struct vfio_io *io, struct vfio_device *dev)
 	io->config_at = config.offset;
 	io->config_size = (unsigned)MIN(config.size, 4096ull) & ~3u;
 	if (io->config_size < PCI_STD_HEADER_SIZEOF)
-		return fail(STATUS_HOST, EIO, "%s: it has no configuration space", dev->name);
+		return fail(STATUS_HOST, EIO,
+			    "%s: it has no configuration space; see the host's kernel log (dmesg)",
+			    dev->name);
 	return 0;
 }
 

@@ -249,7 +249,8 @@ int vfio_reset_alone(struct vfio_device *dev, const struct lock *lock)
 	dev->state = state;
 	if (r == -EAGAIN)
 		return fail(STATUS_HOST, EAGAIN,
-			    "%s: the host holds the device, to take it back or to reset it",
+			    "%s: the host holds the device, to take it back or to reset it; try "
+			    "again, or see its kernel log (dmesg)",
 			    dev->name);
 	return r;
 }

@@ -60,7 +60,8 @@ static int read_file(struct vfio_rom *rom, int fd)
 		memset(rom->data, 0xff, rom->size);
 	rom->loaded = true;
 	if (!r && fd_read_at(fd, rom->data, (size_t)st.st_size, 0))
-		r = fail(STATUS_HOST, EIO, "%s: its ROM's file cannot be read", rom->io->dev->name);
+		r = fail(STATUS_HOST, EIO, "%s: its ROM's file cannot be read; give another (rom=)",
+			 rom->io->dev->name);
 	return r;
 }
 

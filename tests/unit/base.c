@@ -35,6 +35,41 @@ static void long_reason_is_cut(void)
 	CHECK(strlen(error_message()) < 1024);
 }
 
+/* What nobody should see has a remedy too, by its errno; what has one, or is no fault of the host's, keeps its text. */
+static void errors_without_advice(void)
+{
+	static const struct {
+		enum exit_status status;
+		int errnum;
+		const char *text, *end;
+	} cases[] = {
+		{ STATUS_FAILURE, EIO, "call: Input/output error", "and report it with that" },
+		{ STATUS_HOST, EINVAL, "call: Invalid argument", "and report it with that" },
+		{ STATUS_HOST, ENOMEM, "call: out of memory", "; free memory on the host" },
+		{ STATUS_FAILURE, ENOMEM, "call: Cannot allocate memory",
+		  "; free memory on the host" },
+		{ STATUS_FAILURE, EMFILE, "call: Too many open files", "ulimit -n" },
+		{ STATUS_FAILURE, EPERM, "call: Operation not permitted", "run as root" },
+		{ STATUS_HOST, EIO, "call: Input/output error; do this", "; do this" },
+		{ STATUS_HOST, EIO, "it does not answer", "it does not answer" },
+		{ STATUS_USAGE, ENOENT, "x: No such file or directory",
+		  "x: No such file or directory" },
+		{ STATUS_IMAGE, EIO, "x: Input/output error", "x: Input/output error" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *text = error_message();
+		size_t len, end = strlen(cases[i].end);
+
+		CHECK_EQ(fail(cases[i].status, cases[i].errnum, "%s", cases[i].text),
+			 -cases[i].errnum);
+		len = strlen(text);
+		CHECK(!strncmp(text, cases[i].text, strlen(cases[i].text)));
+		CHECK(len >= end && !strcmp(text + len - end, cases[i].end));
+		error_clear();
+	}
+}
+
 static void ranges(void)
 {
 	struct range r = { 0x1000, 0x1000 };
@@ -306,6 +341,7 @@ static const struct test tests[] = {
 	TEST(nobody_reads),
 	TEST(first_reason_wins),
 	TEST(long_reason_is_cut),
+	TEST(errors_without_advice),
 	TEST(ranges),
 	TEST(little_endian),
 	TEST(capability_lists),

@@ -1,13 +1,63 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The recorded reason of a failure: one line, one status, each thread's own; its first record wins.
+ *
+ * A line says what to do. Where a call was refused that nothing of the operator's should make fail, the
+ * place that knows has no advice of its own, and the line ends with the errno's text: then it gets one
+ * here, by the errno.
  */
 #include <base/error.h>
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static _Thread_local struct error record = { .status = STATUS_FAILURE };
+
+static const struct {
+	int errnum;
+	const char *what_to_do;
+} remedies[] = {
+	{ ENOMEM, "free memory on the host" },
+	{ EMFILE, "raise the limit on open files: ulimit -n" },
+	{ ENFILE, "all open files of the host are in use: raise fs.file-max (sysctl)" },
+	{ EAGAIN, "end other processes, or raise the limit on them: ulimit -u" },
+	{ ENOSPC,
+	  "a limit of the host is reached: see its kernel log (dmesg), or end other programs" },
+	{ EPERM, "something on the host forbids it (seccomp, a security module): run as root" },
+	{ EACCES,
+	  "something on the host forbids it (permissions, a security module): run as root" },
+};
+
+static const char *remedy(int errnum)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(remedies); i++)
+		if (remedies[i].errnum == errnum)
+			return remedies[i].what_to_do;
+	return "this is a fault of the host, of its kernel or of thru: look into the kernel's log "
+	       "(dmesg), and report it with that";
+}
+
+static bool ends_with(const char *text, size_t len, const char *end)
+{
+	size_t n = strlen(end);
+
+	return len >= n && !strcmp(text + len - n, end);
+}
+
+/* What the operator typed wrong, or what is wrong with an image, is told by whoever found it. */
+static void advise(struct error *error, int errnum)
+{
+	size_t len = strlen(error->text);
+
+	if ((error->status != STATUS_FAILURE && error->status != STATUS_HOST) ||
+	    strchr(error->text, ';'))
+		return;
+	if (ends_with(error->text, len, strerror(errnum)) ||
+	    ends_with(error->text, len, ": out of memory"))
+		snprintf(error->text + len, sizeof(error->text) - len, "; %s", remedy(errnum));
+}
 
 int fail(enum exit_status why, int errnum, const char *fmt, ...)
 {
@@ -18,6 +68,7 @@ int fail(enum exit_status why, int errnum, const char *fmt, ...)
 		vsnprintf(record.text, sizeof(record.text), fmt, ap);
 		va_end(ap);
 		record.status = why;
+		advise(&record, errnum);
 	}
 	return -errnum;
 }

@@ -44,7 +44,10 @@ int irq_pin_route(struct irq_router *router, unsigned gsi, unsigned irqchip, uns
 	struct kvm_irq_routing *table = router->table;
 
 	if (gsi >= router->msi_first || table->nr >= router->gsi_limit)
-		return fail(STATUS_FAILURE, EINVAL, "interrupt route: GSI %u is not a pin", gsi);
+		return fail(
+			STATUS_FAILURE, EINVAL,
+			"interrupt route: GSI %u is not a pin; this is a fault of thru: report it",
+			gsi);
 	table->entries[table->nr++] = (struct kvm_irq_routing_entry){
 		.gsi = gsi,
 		.type = KVM_IRQ_ROUTING_IRQCHIP,
@@ -73,8 +76,10 @@ int irq_msi_alloc(struct irq_router *router, unsigned *ret_gsi)
 		*ret_gsi = gsi;
 		return 0;
 	}
-	return fail(STATUS_HOST, ENOSPC, "interrupts: all %u KVM interrupt routes are in use",
-		    router->gsi_limit);
+	return fail(
+		STATUS_HOST, ENOSPC,
+		"interrupts: all %u KVM interrupt routes are in use; give the guest fewer devices",
+		router->gsi_limit);
 }
 
 void irq_msi_free(struct irq_router *router, unsigned gsi)

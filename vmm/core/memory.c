@@ -268,7 +268,8 @@ int memory_slot_add(struct memory *mem, gpa_t gpa, uint64_t size, void *hva, uns
 	int r;
 
 	if (slot == mem->slot_limit)
-		return fail(STATUS_HOST, ENOSPC, "KVM: all %u memory slots are in use",
+		return fail(STATUS_HOST, ENOSPC,
+			    "KVM: all %u memory slots are in use; give the guest fewer devices",
 			    mem->slot_limit);
 	if (mem->vm_fd >= 0) {
 		r = kvm_set_memory(mem->vm_fd, slot, flags, gpa, size, hva);

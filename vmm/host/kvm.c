@@ -42,8 +42,10 @@ int kvm_open(int *ret_fd)
 			    strerror(-fd));
 	version = HOST_IOCTL(fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION)
-		return fail(STATUS_HOST, ENOTSUP, "/dev/kvm: API version %d, thru needs %d",
-			    version, KVM_API_VERSION);
+		return fail(
+			STATUS_HOST, ENOTSUP,
+			"/dev/kvm: API version %d, thru needs %d; boot a host kernel of 6.6 or newer",
+			version, KVM_API_VERSION);
 	*ret_fd = fd;
 	fd = -1;
 	return 0;

@@ -176,7 +176,8 @@ int vfio_device_info(const struct vfio_device *dev, struct vfio_device_info *ret
 	if (r < 0)
 		return vfio_refused(dev, "VFIO_DEVICE_GET_INFO", r);
 	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI))
-		return fail(STATUS_HOST, ENODEV, "%s: not a PCI function", dev->name);
+		return fail(STATUS_HOST, ENODEV, "%s: not a PCI function; see: thru devices",
+			    dev->name);
 	*ret = info;
 	return 0;
 }

@@ -62,12 +62,16 @@ static int irq_refused(const struct vfio_device *dev, unsigned index, int err)
 	const char *name = index < ARRAY_SIZE(irq_names) ? irq_names[index] : "?";
 
 	if (err == -ENOSPC)
-		return fail(STATUS_HOST, ENOSPC,
-			    "%s: the host has no interrupt vectors left for %s", dev->name, name);
+		return fail(
+			STATUS_HOST, ENOSPC,
+			"%s: the host has no interrupt vectors left for %s; end other guests, or "
+			"give the host more processors",
+			dev->name, name);
 	if (err == -EBUSY && index == VFIO_PCI_INTX_IRQ_INDEX)
 		return fail(STATUS_HOST, EBUSY,
 			    "%s: its interrupt line is shared with a host device and it cannot be "
-			    "masked by itself",
+			    "masked by itself; unbind that device (cat /proc/interrupts), or put "
+			    "this one into another slot",
 			    dev->name);
 	return fail(STATUS_HOST, -err, "%s: VFIO_DEVICE_SET_IRQS of %s failed: %s", dev->name, name,
 		    strerror(-err));
