@@ -21,4 +21,5 @@ struct arch_board {
 	struct pvpanic pvpanic;
 	struct bus_region serial_ports, power_ports;
 	bool has_serial, has_pvpanic;
+	unsigned tsc_khz; /* what each vcpu's TSC counts in a millisecond; 0: KVM does not say */
 };

@@ -11,6 +11,7 @@
 #include <base/error.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What of RAM lies in [from, to). */
@@ -59,6 +60,20 @@ int boot_cmdline(struct board *board, uint64_t max)
 		return fail(STATUS_IMAGE, ENOMEM, "--mem: less than 1 MiB; give more");
 	memcpy(at, board->config->cmdline, len + 1);
 	return 0;
+}
+
+void boot_tell_tsc(struct board *board, unsigned khz)
+{
+	char *at = memory_at(&board->memory, LAYOUT_CMDLINE, LAYOUT_CMDLINE_MAX);
+	const char *cmdline = board->config->cmdline;
+	size_t max = MIN(board->boot.linux_cmdline, LAYOUT_CMDLINE_MAX - 1);
+	char word[32];
+	int len = snprintf(word, sizeof(word), "tsc_early_khz=%u ", khz);
+
+	if (!at || !khz || (size_t)len + strlen(cmdline) > max)
+		return;
+	memcpy(at, word, (size_t)len);
+	strcpy(at + len, cmdline);
 }
 
 int boot_no_room(const struct board *board, const struct image *kernel, gpa_t base, uint64_t size)

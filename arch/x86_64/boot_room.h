@@ -26,5 +26,11 @@ struct boot_room {
 /* Copy the command line to LAYOUT_CMDLINE, refusing one longer than `max` bytes without its NUL. */
 int boot_cmdline(struct board *board, uint64_t max) _must_check_;
 
+/*
+ * The TSC's frequency as a word of Linux's (tsc_early_khz=, since 5.10), before all others, so that one of
+ * the operator's counts. Nothing where the kernel is not Linux, or its command line is full.
+ */
+void boot_tell_tsc(struct board *board, unsigned khz);
+
 /* Refuse RAM that does not hold [base, base + size): names the kernel and the --mem it needs. */
 int boot_no_room(const struct board *board, const struct image *kernel, gpa_t base, uint64_t size);

@@ -131,6 +131,7 @@ int bzimage_load(struct board *board, const struct image *kernel, struct boot_ro
 
 	write_params(board, header);
 	board->boot.entry = base + ENTRY_64;
+	board->boot.linux_cmdline = load_le32(header + HDR_CMDLINE_SIZE);
 	board->boot.argument = LAYOUT_BOOT_PARAMS;
 	*ret_room = (struct boot_room){
 		.floor = base + need,

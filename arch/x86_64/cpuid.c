@@ -9,8 +9,8 @@
  *
  * Calibration: kvm-clock (leaf 4000_0001h) gives the TSC's frequency, the TSC-deadline timer (leaf 1)
  * needs no other. Both must be on, or Linux spends 100 ms to measure the APIC timer. A kernel without
- * kvm-clock takes the frequency from leaf 15h, or measures it with the 8254 (irqchip.c); there is no
- * HPET or PM timer.
+ * kvm-clock takes the frequency from leaf 15h (Intel), or from its command line (boot_tell_tsc()); there is
+ * no HPET or PM timer.
  *
  * Nested virtualisation and performance counters are the host's to give away: they are hidden unless they
  * were asked for. KVM_SET_CPUID2 comes before any MSR is set, as KVM decides by it which there are.

@@ -4,9 +4,9 @@
  * inputs whose GSIs are its pins, and the pair of 8259 that comes with them; and its 8254 timer.
  *
  * A kernel with ACPI and kvm-clock uses neither 8259 nor 8254: MADT denies the former. They are for
- * others. Linux without kvm-clock has no other way on an AMD processor to learn the frequency of its
- * TSC than the 8254's channel 2 (quick_pit_calibrate() in arch/x86/kernel/tsc.c; leaf 15h counts on
- * Intel's only), before it has looked at ACPI. Without ACPI it takes ticks from channel 0 and
+ * others. Linux before 5.10 (boot_room.h) without kvm-clock has no other way on an AMD processor to learn
+ * the frequency of its TSC than the 8254's channel 2 (quick_pit_calibrate() in arch/x86/kernel/tsc.c; leaf 15h
+ * counts on Intel's only), before it has looked at ACPI. Without ACPI it takes ticks from channel 0 and
  * interrupts from the 8259s, so that these are wired to the two lines that a guest without tables knows
  * by number, the timer's and COM1's. Both wait silently: all inputs of the 8259s are masked at first,
  * which a BIOS would have done, as a processor's LINT0 takes their interrupts from reset on.

@@ -44,42 +44,44 @@ enum {
  */
 #define CMDLINE_MAX 2047
 
+struct notes {
+	gpa_t entry; /* 0: no PVH entry, and no such kernel */
+	bool is_linux;
+};
+
 /*
  * Notes are (name size, description size, type), name, description, the last two padded to 4 bytes, or to
  * 8 in a segment that is aligned to 8 (gABI, "Note Section"). What the last one lacks of its padding
- * is not missed.
+ * is not missed. Linux has some by its own name in every kernel (include/linux/build-salt.h).
  */
-static bool find_entry(const uint8_t *notes, uint64_t len, uint64_t align, gpa_t *ret_entry)
+static void look_at_notes(const uint8_t *notes, uint64_t len, uint64_t align, struct notes *found)
 {
 	uint64_t at = 0;
 
-	while (len - at >= 12) {
+	while (at < len && len - at >= 12) {
 		uint64_t name_len = load_le32(notes + at);
 		uint64_t desc_len = load_le32(notes + at + 4);
 		uint32_t type = load_le32(notes + at + 8);
 		uint64_t name = at + 12, desc = align_up(name + name_len, align);
-		uint64_t next = align_up(desc + desc_len, align);
 
 		if (desc + desc_len > len)
-			return false;
-		if (type == XEN_ELFNOTE_PHYS32_ENTRY && name_len == 4 &&
-		    !memcmp(notes + name, "Xen", 4) && (desc_len == 4 || desc_len == 8)) {
-			*ret_entry = load_le(notes + desc, (unsigned)desc_len);
-			return true;
-		}
-		if (next >= len)
-			return false;
-		at = next;
+			return;
+		if (type == XEN_ELFNOTE_PHYS32_ENTRY && name_len == 4 && !found->entry &&
+		    !memcmp(notes + name, "Xen", 4) && (desc_len == 4 || desc_len == 8))
+			found->entry = load_le(notes + desc, (unsigned)desc_len);
+		if (name_len == 6 && !memcmp(notes + name, "Linux", 6))
+			found->is_linux = true;
+		at = align_up(desc + desc_len, align);
 	}
-	return false;
 }
 
-static int read_entry(const struct elf *elf, gpa_t *ret_entry)
+static int read_notes(const struct elf *elf, struct notes *ret)
 {
 	uint8_t notes[NOTES_MAX];
 	uint64_t len;
 	int r;
 
+	*ret = (struct notes){ 0 };
 	for (unsigned i = 0; i < elf->header.e_phnum; i++) {
 		const Elf64_Phdr *ph = &elf->segments[i];
 
@@ -89,9 +91,10 @@ static int read_entry(const struct elf *elf, gpa_t *ret_entry)
 		r = image_read(elf->image, ph->p_offset, notes, len);
 		if (r)
 			return r;
-		if (find_entry(notes, len, ph->p_align == 8 ? 8 : 4, ret_entry))
-			return 0;
+		look_at_notes(notes, len, ph->p_align == 8 ? 8 : 4, ret);
 	}
+	if (ret->entry)
+		return 0;
 	return fail(
 		STATUS_IMAGE, ENOEXEC,
 		"%s: is an x86_64 ELF file without a PVH entry (note XEN_ELFNOTE_PHYS32_ENTRY); "
@@ -109,13 +112,14 @@ static int load_segment(struct board *board, const struct image *kernel, const E
 
 int pvh_load(struct board *board, const struct image *kernel, struct boot_room *ret_room)
 {
-	gpa_t entry = 0, end = 0;
+	struct notes notes;
+	gpa_t end = 0;
 	struct elf elf;
 	int r;
 
 	r = elf_read(&elf, kernel, EM_X86_64, BOOT_WANTED);
 	if (!r)
-		r = read_entry(&elf, &entry);
+		r = read_notes(&elf, &notes);
 	if (!r)
 		r = boot_cmdline(board, CMDLINE_MAX);
 	for (unsigned i = 0; !r && i < elf.header.e_phnum; i++) {
@@ -128,14 +132,15 @@ int pvh_load(struct board *board, const struct image *kernel, struct boot_room *
 	}
 	if (r)
 		return r;
-	if (entry < LAYOUT_KERNEL_MIN || entry >= end || entry >= GIB(4))
+	if (notes.entry < LAYOUT_KERNEL_MIN || notes.entry >= end || notes.entry >= GIB(4))
 		return fail(STATUS_IMAGE, ENOEXEC,
 			    "%s: is damaged: its PVH entry %#" PRIx64
 			    " lies in no segment; build or fetch it again",
-			    kernel->path, entry);
+			    kernel->path, notes.entry);
 
 	board->boot.pvh = true;
-	board->boot.entry = entry;
+	board->boot.entry = notes.entry;
+	board->boot.linux_cmdline = notes.is_linux ? CMDLINE_MAX : 0;
 	board->boot.argument = LAYOUT_BOOT_PARAMS;
 	/* Linux takes the module's address in 32 bits on this path. */
 	*ret_room = (struct boot_room){ .floor = MIN(end, GIB(4)), .ceiling = GIB(4) };

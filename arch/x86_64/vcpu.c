@@ -10,6 +10,7 @@
  * the lock held.
  */
 #include "board.h"
+#include "boot_room.h"
 #include "layout.h"
 
 #include <base/error.h>
@@ -63,13 +64,14 @@ static int set_cpuid(struct vcpu *vcpu)
 	struct kvm_cpuid2 *cpuid;
 	int r;
 
+	vcpu->board->arch->tsc_khz = khz > 0 ? (unsigned)khz : 0;
 	cpuid = calloc(1, sizeof(*cpuid) + CPUID_ENTRIES_MAX * sizeof(cpuid->entries[0]));
 	if (!cpuid)
 		return fail(STATUS_FAILURE, ENOMEM, "vcpu %u: out of memory", vcpu->index);
 	cpuid_for_vcpu(supported, vcpu->index, config->cpus,
 		       (struct cpuid_extras){ .nested = config->nested,
 					      .pmu = config->pmu,
-					      .tsc_khz = khz > 0 ? (unsigned)khz : 0 },
+					      .tsc_khz = vcpu->board->arch->tsc_khz },
 		       cpuid);
 	r = SET_UP(vcpu, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
@@ -92,7 +94,8 @@ static int msr(struct vcpu *vcpu, bool write, uint32_t index, uint64_t *value)
 		  : HOST_IOCTL(vcpu->fd, KVM_GET_MSRS, &arg);
 	if (r != 1)
 		return fail(STATUS_FAILURE, r < 0 ? -r : EINVAL,
-			    "vcpu %u: KVM refused model-specific register %#x", vcpu->index, index);
+			    "vcpu %u: KVM refused model-specific register %#x: %s", vcpu->index,
+			    index, strerror(r < 0 ? -r : EINVAL));
 	*value = entry->data;
 	return 0;
 }
@@ -176,6 +179,8 @@ int arch_vcpu_boot(struct vcpu *vcpu)
 
 	if (vcpu->index)
 		return 0;
+	if (!cpuid_is_intel(vcpu->board->arch->cpuid)) /* which has it in leaf 15h */
+		boot_tell_tsc(vcpu->board, vcpu->board->arch->tsc_khz);
 	r = SET_UP(vcpu, KVM_GET_SREGS, &sregs);
 	if (r)
 		return r;

@@ -47,7 +47,7 @@ struct board_config {
 	bool pmu;          /* the processors' performance counters, likewise */
 	const char *kernel_path;
 	const char *initrd_path; /* NULL: none */
-	const char *cmdline;     /* never NULL; the arch appends nothing to it */
+	const char *cmdline;     /* never NULL; x86_64 puts one word before it: boot_tell_tsc() */
 	int kernel_fd;           /* open for reading, seekable */
 	int initrd_fd;           /* -1: none */
 	struct serial_config serial;
@@ -81,6 +81,7 @@ struct boot_info {
 	gpa_t entry;    /* where the boot processor starts */
 	gpa_t argument; /* what it is given there: boot_params, hvm_start_info, device tree */
 	bool pvh;       /* x86_64: 32-bit entry of an ELF kernel, not the 64-bit one of a bzImage */
+	unsigned linux_cmdline; /* x86_64: a Linux kernel, and the bytes that it takes; else 0 */
 	struct range initrd;
 	gpa_t rsdp; /* x86_64: ACPI root pointer, written by arch_fw_write() */
 	gpa_t fdt;  /* aarch64 */

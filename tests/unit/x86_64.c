@@ -906,6 +906,46 @@ static void cmdline_limits(void)
 	tear_down(&f);
 }
 
+/* A Linux kernel is told its TSC's frequency, and nobody else anything; the operator's words stay whole. */
+static void cmdline_frequency(void)
+{
+	static char text[2048];
+	uint8_t image[BZIMAGE];
+	struct fixture f;
+	const char *line;
+
+	CHECK(set_up(&f, 64));
+	line = (const char *)ram(&f, 0x20000);
+	make_bzimage(image);
+	CHECK_EQ(load(&f, image, sizeof(image)), 0);
+	CHECK(!strcmp(line, "console=ttyS0"));
+	boot_tell_tsc(&f.board, 0);
+	CHECK(!strcmp(line, "console=ttyS0"));
+	boot_tell_tsc(&f.board, 2499998);
+	CHECK(!strcmp(line, "tsc_early_khz=2499998 console=ttyS0"));
+
+	memset(text, 'x', 2047 - 22); /* the longest that leaves room for it */
+	f.config.cmdline = text;
+	CHECK_EQ(load(&f, image, sizeof(image)), 0);
+	boot_tell_tsc(&f.board, 2499998);
+	CHECK_EQ(strlen(line), 2047);
+	text[2047 - 22] = 'x';
+	CHECK_EQ(load(&f, image, sizeof(image)), 0);
+	boot_tell_tsc(&f.board, 2499998);
+	CHECK(!strcmp(line, text));
+
+	f.config.cmdline = "args";
+	make_elf(image);
+	CHECK_EQ(load(&f, image, ELF_SIZE), 0);
+	boot_tell_tsc(&f.board, 1000);
+	CHECK(!strcmp(line, "tsc_early_khz=1000 args"));
+	memcpy(image + ELF_NOTE + 12, "Other", 6);
+	CHECK_EQ(load(&f, image, ELF_SIZE), 0);
+	boot_tell_tsc(&f.board, 1000);
+	CHECK(!strcmp(line, "args"));
+	tear_down(&f);
+}
+
 /* The smallest guest there is has RAM, and room for no kernel. */
 static void one_mib(void)
 {
@@ -1072,6 +1112,7 @@ static const struct test tests[] = {
 	TEST(layout_out_of_reach),
 	TEST(initrd_refused),
 	TEST(cmdline_limits),
+	TEST(cmdline_frequency),
 	TEST(one_mib),
 	TEST(acpi_pointers),
 	TEST(acpi_contents),
