@@ -119,6 +119,14 @@ static void fix_8000001e(struct kvm_cpuid_entry2 *e, const struct topology *t)
 	set_field(&e->ebx, 0, 8, t->index); /* core id; one thread (bits 15:8 are 0), one node */
 }
 
+#define TIMING 0x40000010u /* the last leaf of the hypervisor's that is told */
+
+static void fix_40000000(struct kvm_cpuid_entry2 *e, const struct topology *t)
+{
+	if (t->extras.tsc_khz)
+		e->eax = MAX(e->eax, TIMING);
+}
+
 static const struct {
 	uint32_t function;
 	fixup fix;
@@ -130,6 +138,7 @@ static const struct {
 	{ 0x00000012, fix_clear },    /* SGX */
 	{ 0x0000001c, fix_pmu },      /* Intel's architectural LBRs */
 	{ 0x00000023, fix_pmu },      /* Intel's counters, in more words */
+	{ 0x40000000, fix_40000000 }, /* KVM's signature, and its last leaf */
 	{ 0x80000001, fix_80000001 }, /* AMD: cores or threads */
 	{ 0x80000008, fix_80000008 }, /* AMD: core count. EAX, address widths, is as offered */
 	{ 0x8000000a, fix_nested },   /* AMD: what SVM can do */
@@ -142,7 +151,8 @@ static const struct {
 /* Built here whole, so KVM's are dropped: extended topology in Intel's and AMD's forms, the TSC's frequency. */
 static bool is_dropped(uint32_t function)
 {
-	return function == 0xb || function == 0x15 || function == 0x1f || function == 0x80000026;
+	return function == 0xb || function == 0x15 || function == 0x1f || function == 0x80000026 ||
+	       function == TIMING;
 }
 
 static const struct kvm_cpuid_entry2 *find(const struct kvm_cpuid2 *cpuid, uint32_t function)
@@ -192,6 +202,16 @@ static void append_tsc(struct kvm_cpuid2 *out, unsigned khz)
 			    .function = 0x15, .eax = 1000000, .ebx = khz, .ecx = 1000000000 });
 }
 
+/*
+ * The same for others than Linux (FreeBSD, firmware), on all processors: kHz of the TSC and of the local
+ * APIC's timer. VMware's invention, which hypervisors share ("Mechanisms to determine if software is
+ * running in a VMware virtual machine").
+ */
+static void append_timing(struct kvm_cpuid2 *out, unsigned khz)
+{
+	append(out, (struct kvm_cpuid_entry2){ .function = TIMING, .eax = khz, .ebx = 1000000 });
+}
+
 bool cpuid_is_intel(const struct kvm_cpuid2 *cpuid)
 {
 	const struct kvm_cpuid_entry2 *e = find(cpuid, 0);
@@ -234,6 +254,8 @@ void cpuid_for_vcpu(const struct kvm_cpuid2 *supported, unsigned index, unsigned
 	append_topology(out, &t);
 	if (has_tsc)
 		append_tsc(out, extras.tsc_khz);
+	if (extras.tsc_khz)
+		append_timing(out, extras.tsc_khz);
 }
 
 unsigned cpuid_address_bits(const struct kvm_cpuid2 *cpuid)

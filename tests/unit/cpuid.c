@@ -36,7 +36,7 @@ static const struct processor intel = {
 
 static const struct processor amd = {
 	"AuthenticAMD",
-	8,
+	9,
 	{
 		{ .function = 0, .eax = 0xa },
 		{ .function = 1, .ebx = 0x01020800, .ecx = 1, .edx = 0x178bfbff },
@@ -46,6 +46,7 @@ static const struct processor amd = {
 		{ .function = 0x8000001e, .eax = 9, .ebx = 0x105, .ecx = 3 },
 		{ .function = 0x8000001f, .eax = 0xf },
 		{ .function = 0x40000001, .eax = 0x01007efb },
+		{ .function = 0x40000000, .eax = 0x40000001 },
 	},
 };
 
@@ -188,8 +189,16 @@ static void tsc_frequency(void)
 	c = guest(&amd, 0, 1);
 	CHECK_EQ(leaf(c, 0x15, 0).function, UINT32_MAX);
 	CHECK_EQ(leaf(c, 0, 0).eax, 0xb);
+	/* By the hypervisor's leaf on both. */
+	CHECK_EQ(leaf(c, 0x40000010, 0).eax, 2400000);
+	CHECK_EQ(leaf(c, 0x40000010, 0).ebx, 1000000);
+	CHECK_EQ(leaf(c, 0x40000000, 0).eax, 0x40000010);
 	free(c);
 	extras.tsc_khz = 0;
+	c = guest(&amd, 0, 1);
+	CHECK_EQ(leaf(c, 0x40000010, 0).function, UINT32_MAX);
+	CHECK_EQ(leaf(c, 0x40000000, 0).eax, 0x40000001);
+	free(c);
 }
 
 /* Hidden unless asked for, each by itself, and nothing else with them. */
