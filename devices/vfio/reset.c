@@ -20,7 +20,6 @@
 #include <devices/vfio.h>
 #include <errno.h>
 #include <linux/pci_regs.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -123,8 +122,8 @@ static void look_around(const struct vfio_device *devs, unsigned n, unsigned at,
 
 		ret->told = ours && ours->no_reset;
 		if (foreign || (alone && other) || ret->told)
-			snprintf(ret->name, sizeof(ret->name), "%04x:%02x:%02x.%x", hit->segment,
-				 hit->bus, hit->devfn >> 3, hit->devfn & 7u);
+			bdf_format(bdf_near(devs[at].bdf, hit->segment, hit->bus, hit->devfn),
+				   ret->name);
 	}
 }
 

@@ -19,6 +19,12 @@ bool bdf_parse(const char *text, struct bdf *ret);
 #define BDF_TEXT 20
 const char *bdf_format(struct bdf bdf, char text[BDF_TEXT]);
 
+/*
+ * A function that VFIO names with 16 bits of its domain, on the bus of `bdf` or below it: so that the other
+ * bits are those of bdf's domain, where that is known.
+ */
+struct bdf bdf_near(struct bdf bdf, uint16_t segment, uint8_t bus, uint8_t devfn);
+
 /* Negative, 0, positive: in the order of their addresses. */
 int bdf_compare(const struct bdf *a, const struct bdf *b);
 

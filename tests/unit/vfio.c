@@ -1215,6 +1215,11 @@ static void reset_of_a_bus(void)
 	devs[0].state = VFIO_DEVICE_USED;
 	CHECK_EQ(vfio_reset_all(devs, 1), -EBUSY);
 	CHECK_ERROR("would hit 0001:41:03.1; give the guest that one, too");
+	/* The kernel cuts domains to 16 bits; Intel's VMD begins at 10000h. */
+	devs[0].bdf.domain = 0x10001;
+	CHECK_EQ(vfio_reset_all(devs, 1), -EBUSY);
+	CHECK_ERROR(
+		"would hit 10001:41:03.1; give the guest that one, too (thru bind 10001:41:03.1,");
 	CHECK_EQ(fake.hot_resets, 2);
 	CHECK_EQ(fake.wrongs, 0);
 	/* A device that is gone is not asked. */

@@ -63,6 +63,13 @@ const char *bdf_format(struct bdf bdf, char text[BDF_TEXT])
 	return text;
 }
 
+struct bdf bdf_near(struct bdf bdf, uint16_t segment, uint8_t bus, uint8_t devfn)
+{
+	uint32_t domain = (uint16_t)bdf.domain == segment ? bdf.domain : segment;
+
+	return (struct bdf){ domain, bus, devfn >> 3, devfn & 7 };
+}
+
 int bdf_compare(const struct bdf *a, const struct bdf *b)
 {
 	unsigned x = (unsigned)a->bus << 8 | (unsigned)a->device << 3 | a->function;

@@ -69,14 +69,6 @@ static bool is_vfios(struct bdf bdf)
 	return fn.has_vfio_dev || strstr(fn.driver, "vfio");
 }
 
-static struct bdf bdf_of(const struct vfio_pci_dependent_device *hit)
-{
-	return (struct bdf){ .domain = hit->segment,
-			     .bus = hit->bus,
-			     .device = hit->devfn >> 3,
-			     .function = hit->devfn & 7 };
-}
-
 /*
  * By groups the kernel names the group of each function: one of ours is owned, whether it is open or
  * not. The same words as it has for cdevs.
@@ -88,7 +80,7 @@ static void groups_to_devids(const struct vfio_device *dev, struct vfio_pci_hot_
 	info->flags = VFIO_PCI_HOT_RESET_FLAG_DEV_ID | VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
 	for (unsigned i = 0; i < info->count; i++) {
 		struct vfio_pci_dependent_device *hit = &info->devices[i];
-		struct bdf bdf = bdf_of(hit);
+		struct bdf bdf = bdf_near(dev->bdf, hit->segment, hit->bus, hit->devfn);
 		uint32_t devid = group_devid(space, bdf);
 		bool ours = group_is_ours(space, (int)hit->group_id);
 
