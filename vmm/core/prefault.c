@@ -132,6 +132,12 @@ int memory_prefault_finish(struct memory_prefault *p, bool abandon)
 	p->mem = NULL;
 	if (abandon || r == -ECANCELED)
 		return abandon ? 0 : r;
+	/* Where an access would be SIGBUS: a huge page that was reserved, and that a control group refuses. */
+	if (r == -EFAULT)
+		return fail(
+			STATUS_HOST, EFAULT,
+			"guest memory: the control group has not that many huge pages left "
+			"(hugetlb.*.current, hugetlb.*.max); end who has them, or ask for less (--mem)");
 	if (r)
 		return fail(STATUS_HOST, -r,
 			    "guest memory: the host has not enough of it: %s; ask for less (--mem)",
