@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * This machine is described by ACPI, as one without the old hardware: interrupts come by the IOAPIC and
- * messages, ticks from the local APIC. A few words that are of use on broken PCs take just that away, and
- * the guest stands still in silence. They are recognised here, as Linux parses its command line:
+ * messages, ticks from the local APIC. A few words of Linux's command line, meant for broken PCs, make it use
+ * neither, and such a guest hangs without a message. They are recognised here, as Linux parses its command line:
  * words at white space outside double quotes, `-` and `_` alike in names, what follows `--` is init's
  * (next_arg() in lib/cmdline.c, parse_args() and parameq() in kernel/params.c).
  *

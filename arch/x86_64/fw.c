@@ -4,7 +4,7 @@
  * RSDP, XSDT, FADT, MADT, MCFG (PCI Firmware 3.3 §4.1.2) and a DSDT with the host bridge, the
  * serial port and the power button.
  *
- * What they say is as much what is *not* there: no PM timer, PIT, 8259, RTC, i8042 or VGA, each of
+ * Much of what they say is what this machine does not have: no PM timer, PIT, 8259, RTC, i8042 or VGA, each of
  * which an operating system would otherwise look and wait for. Left out on purpose: FACS (§5.2.10:
  * not for hardware-reduced machines), processor objects in the DSDT (MADT is enough and they would
  * be evaluated one by one), _OSC (with no root port there is nothing to hand over; without it Linux

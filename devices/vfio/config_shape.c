@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What of a passed function's configuration space is whose: the tables of config_table.h, laid over
- * the capabilities that the device has, become the masks by which config.c answers. The guest
- * gets a list of capabilities of its own, without what is hidden.
+ * Makes the masks by which config.c answers: which bits of a passed function's configuration space are the
+ * device's, and which are ours. They come from the tables of config_table.h and the capabilities that the
+ * device has. The guest gets a list of capabilities of its own, without what is hidden.
  *
  * Main thread.
  */

@@ -10,7 +10,7 @@
  *
  * The tables below say which and why. Everything in 40h-FFh that belongs to no capability is passed:
  * drivers know private registers there. What VFIO itself virtualises (identifiers of a VF, VPD,
- * payload size, interrupt pin) is passed and so inherits its care.
+ * payload size, interrupt pin) is passed, and stays as VFIO shows it.
  *
  * The function sits on bus 0 without a port above it, so a PCI Express endpoint is shown as a Root
  * Complex Integrated Endpoint (PCIe 6.0 §1.3.2.3): it has no link, no slot, and none of the

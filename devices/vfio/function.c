@@ -6,7 +6,7 @@
  *
  * A vcpu is alone with the function for the time of its access: the device lock is given back whenever
  * the device is asked (io.h), others that come meanwhile wait, and read all-ones while it is reset
- * (PCIe 6.0 §6.6.2). Who has another device to do with never waits for this one.
+ * (PCIe 6.0 §6.6.2). An access to another device never waits for this one.
  *
  * The command register. The guest has its own, the device has what the guest last wrote: every write of
  * it is handed on, also one that changes nothing, because VFIO's recovery of a device that reset itself

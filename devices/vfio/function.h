@@ -5,14 +5,15 @@
  * by what it returns what there is to do.
  *
  *   io       access to the device by region; whether it is lost
- *   config   configuration space: whose each bit is (config_shape.c, config_table.h), accesses (config.c)
+ *   config   configuration space: which bits are the device's and which ours (config_shape.c,
+ *            config_table.h), accesses (config.c)
  *   bars     BARs as memory slots and trapped spans
  *   p2p      BARs within reach of the other devices
  *   rom      the expansion ROM as a copy
  *   power    power states, waking
  *   irqs     which kind of interrupt is on, of three: intx, msi, msix
  *   pace     how fast the guest may go
- *   reset.c  the ladder of resets, of devices that no function uses
+ *   reset.c  resets, also of devices that no function uses, by the ladder of reset_ladder.c
  */
 #pragma once
 

@@ -11,8 +11,8 @@
  * which is after the device answers, and gone before it stops to (function.c).
  *
  * Nothing here is fatal: DMA between the devices then faults in the IOMMU as without p2p, and a line
- * says so. Drivers that can, go through RAM. What the host refused for a moment is tried again the next
- * time; what its kernel does not have, is not.
+ * says so; many drivers then go through RAM. What the host refused for a moment is tried again when the BAR
+ * decodes the next time. What its kernel does not have is asked for once.
  *
  * Main thread, or under the device lock.
  */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See pace.h: a bucket that fills with time. A vcpu that is alone with the function. */
+/*
+ * See pace.h. What a function may still spend grows with time up to VFIO_PACE_HAND; it is kept as the moment
+ * until which everything is paid for. On a vcpu that is alone with the function.
+ */
 #include "pace.h"
 
 void vfio_pace_pay(struct vfio_pace *pace, uint64_t cost, uint64_t now)

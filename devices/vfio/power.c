@@ -11,8 +11,8 @@
  * There is no message to the guest: its functions have no root port, and PME's interrupt is a port's.
  *
  * Whatever wakes the device counts, also the host (power/control) or an access of the guest's own to
- * another register: while the device is up for that a wake-up could not be told, and one too many
- * costs the guest a look at its device. Afterwards the device stays up until the guest has taken
+ * another register. While the device is up for that, VFIO cannot tell us of a wake-up, so the guest might
+ * miss one; one that was none costs it only a look at its device. Afterwards the device stays up until the guest has taken
  * note: has put it into D0, or cleared PME_Status and so asked for the next. Going back to sleep by
  * ourselves would fight a host that wants it awake, and hide a device that waits for service.
  *
@@ -21,7 +21,7 @@
  *
  * A guest may go up and down as fast as it likes; the host's share of that, saving and restoring the
  * device's state, is bounded. Beyond the bound D3hot is all there is, and a guest that waits for a
- * wake-up is woken: asleep for good would be the other choice.
+ * wake-up is woken, as it could not be told of one later.
  *
  * Main thread, or a vcpu that is alone with the function; on_wake() on the device loop.
  */

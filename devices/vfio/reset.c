@@ -4,10 +4,10 @@
  * the ladder (devices/reset_ladder.h) that the device really has is taken. That of the function is
  * VFIO_DEVICE_RESET, that of its bus VFIO_DEVICE_PCI_HOT_RESET.
  *
- * A hot reset needs all of the bus: VFIO tells which functions it hits and whether they are ours,
- * judged by the iommufd that they are bound to. Functions of this VM must not be in use: their
- * functions are destroyed, or the reset hits none but the one that asked. Whoever was told not to be
- * reset (reset=none) is not, on nobody's behalf.
+ * A hot reset hits every function of the bus. VFIO tells which those are and whether all are ours, which
+ * it knows by the iommufd that they are bound to. Other devices of this VM may be hit only while no
+ * function of theirs is in the guest (vfio_reset_all()); a reset for one that is (vfio_reset_alone()) must
+ * hit nothing else. A device with reset=none is never reset: one that would hit it is refused.
  *
  * Main thread, or under the device lock.
  */

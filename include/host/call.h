@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The one door to the kernel for KVM, VFIO and iommufd. Every ioctl of the program passes here, so
- * that there is one place that retries EINTR and one place that can narrate (`thru run --explain`).
+ * Every ioctl to KVM, VFIO and iommufd, and every open of their files, goes through here, so that there is
+ * one place that retries EINTR, and one that tells what is asked of the kernel (`thru run --explain`).
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Taking functions from the host: what can be known to go wrong, or to be lost with them, is asked
- * before anything is unbound.
+ * Taking functions from the host. Before anything is unbound all that is asked which tells that it would
+ * fail, or that the host would lose something that it uses.
  */
 #pragma once
 

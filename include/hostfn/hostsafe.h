@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What on a host makes its IOMMU's promise void for every device. Refused unless the operator
- * takes it upon himself (--allow).
+ * Settings of a host with which its IOMMU does not keep devices apart. With one of them no device is
+ * passed unless the operator says that he accepts it (--allow).
  */
 #pragma once
 

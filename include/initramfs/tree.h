@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The files of a guest's root before it is one: a list of entries, in the order in which the kernel's
+ * The files that the guest's root will consist of: a list of entries, in the order in which the kernel's
  * unpacker is to make them, with no two for one path. Paths are absolute and the guest's; a symbolic link
  * among them is followed as the guest would follow it, so that a host's /lib -> usr/lib and what lies
  * behind it come out the same.

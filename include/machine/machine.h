@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One VM, assembled and taken down. A guest reboot is a whole machine taken down and another one
- * assembled on the same open devices: no part needs a reset of its own, and none can forget it.
+ * assembled on the same open devices: no part has a reset of its own that could forget something.
  */
 #pragma once
 

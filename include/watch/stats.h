@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What came through here and what did not: exits of the vcpus by kind, trapped accesses by region,
- * and the interrupts of passed devices as the host counts them. Kept over reboots of the guest.
+ * Counters of a run: exits of the vcpus by kind and trapped accesses by region, which pass through thru,
+ * and the interrupts of passed devices, which do not, as the host counts them. Kept over reboots of the guest.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The one door to the kernel for KVM, VFIO and iommufd. `--explain` listens here: when it is off,
- * that is one branch, never taken.
+ * Calls to KVM, VFIO and iommufd (call.h). With `--explain` each is told; without, that is a branch that
+ * is never taken. Any thread.
  */
 #include <host/call.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who need not count (drivers/iommu/iommufd/pages.c, iopt_alloc_pages(); vfio_iommu_type1.c,
+ * Which processes the limit on locked memory does not count for (drivers/iommu/iommufd/pages.c, iopt_alloc_pages(); vfio_iommu_type1.c,
  * vfio_lock_acct()). Main thread.
  */
 #include "sysfs_path.h"

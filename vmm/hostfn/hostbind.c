@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the host's drivers to VFIO's: all questions first, of all functions, then the moves. Nothing is
- * unbound for a bind that cannot come to anything. Main thread.
+ * From the host's drivers to VFIO's: all questions first, of all functions, then the moves. So
+ * nothing is taken from the host for a bind that would fail anyway. Main thread.
  */
 #include <hostfn/hostbind.h>
 

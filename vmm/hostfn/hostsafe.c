@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two switches that make a host hand out devices which it cannot hold:
+ * Two settings with which a host gives devices away that its IOMMU cannot confine:
  *
  *   allow_unsafe_interrupts  (iommufd, vfio_iommu_type1) binds devices although nothing remaps their
  *                            interrupts: a guest's device can then raise any vector of the host's

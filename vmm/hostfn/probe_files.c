@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Checks that files answer: the IOMMU, what makes its promise void, limits, huge pages; and of a
+ * Checks that files answer: the IOMMU, settings that weaken it (hostsafe.h), limits, huge pages; and of a
  * function its group, driver, resets, users. Documentation/ABI/testing/sysfs-class-iommu,
  * sysfs-kernel-iommu_groups, sysfs-bus-pci; proc(5). Main thread.
  */

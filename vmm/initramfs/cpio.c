@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writes a tree (tree.h) as an archive for the kernel to unpack. Sizes and modes are those that were found
+ * when the tree was made: a file that has changed since would shift all that follows, so it is refused.
+ */
 #include <initramfs/cpio.h>
 
 #include <base/error.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The cache is a header, entries of fixed size and strings behind them, all by offset. It is read whole, once;
+ * offsets are checked when they are used, and a cache that makes no sense counts as none.
+ */
 #include "ldcache.h"
 
 #include <base/bytes.h>

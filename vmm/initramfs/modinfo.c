@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sections are found by name in the module's ELF file (little-endian, 64 bits), read by offset and never mapped.
+ * Sizes and counts come from the file, so each has a limit.
+ */
 #include "modinfo.h"
 
 #include <base/fd.h>

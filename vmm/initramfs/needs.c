@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Read in pieces by offset, each bounded, never mapped: a file that is truncated meanwhile would end us.
- * Little-endian 64-bit files only; of others the machine is told.
+ * Only little-endian 64-bit files are read; of others only the machine is returned.
  */
 #include "needs.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From root to somebody else, for good (capabilities(7), keyrings(7), credentials(7)). What is left of
+ * Root's rights are given up for those of another user, for good (capabilities(7), keyrings(7), credentials(7)). What is left of
  * root's on purpose: limits, priorities, the control group, umask and ignored signals, which are how the
  * operator started the guest. Main thread only.
  */

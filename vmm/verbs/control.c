@@ -4,7 +4,7 @@
  * thread could wait for, and waits for nothing but its own sources: an end that was asked for is passed
  * on at once, and when it is not heard in time the process ends without it. The kernel then takes back
  * all that was given, as after kill -9; it does that when the call in which the thread stands returns,
- * and until then the process is there. No program can hurry that.
+ * and until then the process is there; that wait is in the kernel, and nothing here can shorten it.
  */
 #include "control.h"
 

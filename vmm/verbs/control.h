@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Control is not emulation: while a machine is assembled, run and taken down by a thread of its own,
- * the main thread hears the operator (signals, keys) and the host (its wish for a device), without the
- * device lock and never behind a call that may wait.
+ * What the main thread does during `thru run`. The machine is assembled, run and taken down by a thread
+ * of its own; meanwhile the main thread listens to the operator (signals, keys) and the host (its wish for a
+ * device). It takes no device lock and makes no call that may wait, so that neither the guest nor a device
+ * can keep it from hearing them.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What --vfio and its like say, in the words of whoever passes devices: the machine knows nothing of
- * options. Main thread only.
+ * The options that name devices (--vfio, --iommufd, --allow) become a struct passthrough_config, so that
+ * what opens devices need not know options. The machine's thread.
  */
 #include "run.h"
 

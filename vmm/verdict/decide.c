@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The verdict as a list of questions in a fixed order; the first that has an answer decides. Failures of the
+ * VMM itself come first, then what the kernel's log and the machine's end show. What init and the command say
+ * is asked last, since a guest can say anything there.
+ */
 #include <verdict/decide.h>
 
 #include <stdarg.h>

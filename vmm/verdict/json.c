@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JSON report. Strings are ASCII with everything else escaped bytewise, so that it is valid JSON whatever a
+ * guest printed.
+ */
 #include <verdict/report.h>
 
 #include "report_text.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The console is cut into lines, of which the last ones are kept, and those that a pattern or a rule finds, up
+ * to a fixed number. All memory is in the struct.
+ */
 #include <verdict/klog.h>
 
 #include <stdio.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What comes from init is checked against the one order that a run can have. The first line that does not fit
+ * is kept as the lie that it is, and nothing is believed after it.
+ */
 #include <verdict/link.h>
 
 #include <stdio.h>

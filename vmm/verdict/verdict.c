@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names and exit statuses of verdicts (thru-test(1), EXIT STATUS).
+ */
 #include <verdict/verdict.h>
 
 #define OWN_FIRST \

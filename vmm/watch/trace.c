@@ -3,8 +3,8 @@
  * `thru run --trace`: the writer. A record is written when it is made, under the lock that the access
  * holds anyway: whatever ends this process, SIGKILL too, the file holds what happened up to then. The
  * call is small beside the exit that brought the access here. When a record cannot be written,
- * tracing ends and so does the VM: a trace with a hole in it that is not told would mislead, and a full
- * disk is the operator's to know of (STATUS_OUTPUT). Only to a pipe may a record be missing, and is told.
+ * tracing ends and so does the VM, with STATUS_OUTPUT: a trace that lacks records without saying so would
+ * mislead, and the operator should hear of a full disk. Only a trace to a pipe may lack some, and says so.
  */
 #include <watch/trace.h>
 
