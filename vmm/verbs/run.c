@@ -129,7 +129,10 @@ static int check_standard_fds(struct run *run)
 			    "--serial none");
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			return fail(STATUS_HOST, ENODEV, "/dev/null cannot be opened");
+			return fail(
+				STATUS_HOST, ENODEV,
+				"/dev/null: cannot be opened; make it (mknod -m 666 /dev/null c 1 3), or start "
+				"thru with its standard descriptors open");
 	return 0;
 }
 
