@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a function does with a lock, in words that clang checks (-Wthread-safety, `tests/build clang`).
+ * What a function does with a lock, in words that clang checks (-Wthread-safety, `tests/build asan`).
  * Other compilers see nothing. A lock is named as the function's caller would: `fn->loop->lock`.
  */
 #pragma once
