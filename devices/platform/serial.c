@@ -51,6 +51,7 @@ enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR, MCR, 
 
 #define LSR_READY   BIT(0)
 #define LSR_OVERRUN BIT(1)
+#define LSR_BREAK   BIT(4)
 #define LSR_ERRORS  0x1e
 #define LSR_THRE    BIT(5)
 #define LSR_TEMT    BIT(6)
@@ -139,12 +140,30 @@ static bool guest_listens(const struct serial *s)
 	       (s->ier & IER_RECEIVED || (s->lsr_polls > 1 && !s->host.out_blocked));
 }
 
+/* §8.4: a break is a NUL for which LSR says so. It comes alone, or LSR would say it of another byte. */
+static bool feed_break(struct serial *s)
+{
+	s->break_in = s->break_in && s->rx_n;
+	if (s->break_due && !s->rx_n) {
+		rx_push(s, 0);
+		s->lsr |= LSR_BREAK;
+		s->break_due = false;
+		s->break_in = true;
+	}
+	return s->break_due || s->break_in;
+}
+
 static void feed(struct serial *s)
 {
 	uint8_t byte;
 
-	while (s->rx_n < rx_depth(s) && guest_listens(s) && serial_host_take(&s->host, &byte))
-		rx_push(s, byte);
+	while (s->rx_n < rx_depth(s) && guest_listens(s) && !feed_break(s) &&
+	       serial_host_take(&s->host, &byte)) {
+		if (s->host.config.breaks && byte == 0xff)
+			s->break_due = true;
+		else
+			rx_push(s, byte);
+	}
 	serial_host_listen(&s->host);
 }
 

@@ -22,6 +22,7 @@ struct serial_config {
 	const char *out_name;  /* for messages: "standard output", a path; NULL: not known */
 	void (*sent)(void *ctx, uint8_t byte); /* sees output as the guest sends it; NULL: none */
 	void *sent_ctx;
+	bool breaks;           /* an input byte of FFh is a break on the line */
 	unsigned stride_shift; /* registers are 1 << stride_shift bytes apart; 0 on x86_64 */
 };
 
@@ -53,6 +54,7 @@ struct serial {
 	unsigned lsr_polls; /* reads of LSR in a row */
 	uint8_t rx[SERIAL_FIFO];
 	unsigned rx_head, rx_n;
+	bool break_due, break_in; /* it comes when all before it is read; it is the byte in rx */
 };
 
 int serial_init(struct serial *serial, const struct serial_config *config, struct loop *loop,

@@ -588,18 +588,57 @@ static void noise(void)
 	finish();
 }
 
+/* FFh is a break where that was asked for: a NUL of its own, between what came before it and after. */
+static void breaks(void)
+{
+	CHECK(!start());
+	out8(FCR, 0x01);
+	out8(IER, 0x05);
+	type("\xff");
+	CHECK_EQ(in8(LSR) & 0x1f, 0x01); /* not asked for: a byte */
+	CHECK_EQ(in8(RBR), 0xff);
+	uart.host.config.breaks = true;
+	type("a\xff\xff"
+	     "w");
+	CHECK_EQ(in8(LSR) & 0x1f, 0x01);
+	CHECK_EQ(in8(RBR), 'a');
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(in8(IIR) & 0x0f,
+			 0x06); /* §8.6: the line's status before what was received */
+		CHECK_EQ(in8(LSR) & 0x1f, 0x11);
+		CHECK_EQ(in8(LSR) & 0x1f, 0x01);
+		CHECK_EQ(in8(RBR), 0);
+	}
+	CHECK_EQ(in8(LSR) & 0x1f, 0x01);
+	CHECK_EQ(in8(RBR), 'w');
+	CHECK_EQ(in8(LSR) & 0x1f, 0);
+	finish();
+}
+
 static const struct test tests[] = {
-	TEST(linux_autoconfig),   TEST(divisor_latch),
-	TEST(thre_interrupt),     TEST(receive_triggers),
-	TEST(input_waits),        TEST(input_before_driver),
-	TEST(polled_input),       TEST(input_end),
-	TEST(input_from_file),    TEST(loopback),
-	TEST(modem_deltas),       TEST(priorities),
-	TEST(output_lines),       TEST(output_waits),
-	TEST(output_reader_gone), TEST(output_disk_full),
-	TEST(no_output),          TEST(output_rotates),
-	TEST(input_stays),        TEST(input_fails),
-	TEST(wide_and_strided),   TEST(noise),
+	TEST(linux_autoconfig),
+	TEST(divisor_latch),
+	TEST(thre_interrupt),
+	TEST(receive_triggers),
+	TEST(input_waits),
+	TEST(input_before_driver),
+	TEST(polled_input),
+	TEST(input_end),
+	TEST(input_from_file),
+	TEST(loopback),
+	TEST(modem_deltas),
+	TEST(priorities),
+	TEST(output_lines),
+	TEST(output_waits),
+	TEST(output_reader_gone),
+	TEST(output_disk_full),
+	TEST(no_output),
+	TEST(output_rotates),
+	TEST(input_stays),
+	TEST(input_fails),
+	TEST(wide_and_strided),
+	TEST(noise),
+	TEST(breaks),
 };
 
 int main(void)
