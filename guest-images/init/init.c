@@ -9,6 +9,7 @@
  *
  * No udev, no dbus, no DHCP: devtmpfs names the devices, and waiting for others has cost people minutes.
  */
+#include "files.h"
 #include "link.h"
 
 #include <asm/termios.h>
@@ -25,6 +26,7 @@
 
 #define ARGS_MAX   4096
 #define GROUPS_MAX 256
+#define COLLECT_MAX 256
 #define FAREWELL   500 /* times 10 ms, or ends of processes */
 #define SIGNALS(n) (1ul << ((n) - 1))
 
@@ -37,7 +39,8 @@ struct job {
 	unsigned long rows, columns;
 	char *args[ARGS_MAX + 2]; /* the first place is kept for a shell */
 	char *env[ARGS_MAX + 1];
-	unsigned n_args, n_env;
+	char *collect[COLLECT_MAX];
+	unsigned n_args, n_env, n_collect;
 };
 
 static struct job job;
@@ -210,6 +213,8 @@ static void take_entry(char *entry)
 		job.columns = text_value(v);
 	else if (key(entry, "arg", &v) && job.n_args < ARGS_MAX)
 		job.args[1 + job.n_args++] = v;
+	else if (key(entry, "collect", &v) && job.n_collect < COLLECT_MAX)
+		job.collect[job.n_collect++] = v;
 	else if (key(entry, "env", &v) && job.n_env < ARGS_MAX)
 		job.env[job.n_env++] = v;
 }
@@ -588,7 +593,7 @@ void init(void)
 	SYS(reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_CAD_OFF, 0, 0, 0);
 	SYS(rt_sigprocmask, 0 /* SIG_BLOCK */, &wanted, 0, 8, 0, 0);
 	sigchld_fd = (int)SYS(signalfd4, -1, &wanted, 8, O_CLOEXEC | O_NONBLOCK, 0, 0);
-	r = link_open(&link, job.nonce);
+	r = link_open(&link, job.nonce, job.n_collect > 0);
 	if (r < 0)
 		note("no way to thru: neither ports of a virtio console nor ", "/dev/ttyS0", r);
 	hello();
@@ -601,5 +606,7 @@ void init(void)
 	link_tell(&link, "start");
 	status = carry();
 	finish(status);
+	if (job.n_collect)
+		files_send(&link, job.collect, job.n_collect);
 	switch_off();
 }

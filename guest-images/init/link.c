@@ -72,7 +72,7 @@ static long open_port(const char *name)
 	return wanted.fd;
 }
 
-static int open_ports(struct link *link)
+static int open_ports(struct link *link, int wants_files)
 {
 	if (link->control < 0)
 		link->control = open_port("thru.control");
@@ -82,7 +82,10 @@ static int open_ports(struct link *link)
 		link->out = open_port("thru.stdout");
 	if (link->err < 0)
 		link->err = open_port("thru.stderr");
-	return link->control >= 0 && link->in >= 0 && link->out >= 0 && link->err >= 0;
+	if (wants_files && link->files < 0)
+		link->files = open_port("thru.files");
+	return link->control >= 0 && link->in >= 0 && link->out >= 0 && link->err >= 0 &&
+	       (!wants_files || link->files >= 0);
 }
 
 static long is_console(const char *device, void *ctx)
@@ -103,7 +106,7 @@ static long is_console(const char *device, void *ctx)
  * A port comes by a message of the device after its driver was there, and the kernel tells of it by a
  * uevent. Without a network there is no such socket: then the time is only waited for in steps.
  */
-static int wait_for_ports(struct link *link)
+static int wait_for_ports(struct link *link, int wants_files)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
 	struct __kernel_timespec left = { .tv_sec = PORT_WAIT }, step = { .tv_nsec = 2000000 };
@@ -116,7 +119,7 @@ static int wait_for_ports(struct link *link)
 	pfd.fd = (int)SYS(socket, AF_NETLINK, 2 | 02000000, NETLINK_KOBJECT_UEVENT, 0, 0, 0);
 	if (pfd.fd >= 0)
 		SYS(bind, pfd.fd, &address, sizeof(address), 0, 0, 0);
-	while (!open_ports(link)) {
+	while (!open_ports(link, wants_files)) {
 		if (pfd.fd >= 0 && SYS(ppoll, &pfd, 1, &left, 0, 8, 0) <= 0)
 			break;
 		if (pfd.fd >= 0)
@@ -128,7 +131,7 @@ static int wait_for_ports(struct link *link)
 	}
 	if (pfd.fd >= 0)
 		sys_close(pfd.fd);
-	return open_ports(link);
+	return open_ports(link, wants_files);
 }
 
 /* Eight bits each way, no echo, nothing translated. The console's speed stays. */
@@ -158,19 +161,19 @@ static long open_serial(struct link *link)
 	if (fd < 0)
 		return fd;
 	make_raw(fd);
-	link->control = link->in = link->out = link->err = fd;
+	link->control = link->in = link->out = link->err = link->files = fd;
 	link->serial = 1;
 	return 0;
 }
 
-long link_open(struct link *link, const char *nonce)
+long link_open(struct link *link, const char *nonce, int wants_files)
 {
 	memset(link, 0, sizeof(*link));
 	if (text_len(nonce) < sizeof(link->nonce))
 		text_add(link->nonce, nonce);
-	link->control = link->in = link->out = link->err = -1;
+	link->control = link->in = link->out = link->err = link->files = -1;
 	link->high[0] = link->high[1] = -1;
-	return wait_for_ports(link) ? 0 : open_serial(link);
+	return wait_for_ports(link, wants_files) ? 0 : open_serial(link);
 }
 
 static void write_all(long fd, const char *bytes, size_t n)
@@ -205,7 +208,7 @@ static void send_serial(struct link *link, int stream, const unsigned char *byte
 
 void link_send(struct link *link, int stream, const void *bytes, size_t n)
 {
-	const long fds[] = { link->control, link->out, link->err };
+	const long fds[] = { link->control, link->out, link->err, link->files };
 
 	link->sent[stream] += n;
 	if (link->serial)

@@ -8,14 +8,15 @@
 
 #include "sys.h"
 
-enum { LINK_CONTROL, LINK_STDOUT, LINK_STDERR };
+enum { LINK_CONTROL, LINK_STDOUT, LINK_STDERR, LINK_FILES };
 enum { LINK_STDIN = LINK_STDOUT }; /* the same number, the other way */
 
 struct link {
 	char nonce[40];             /* with each control line: what a test prints is not taken for one */
 	long control, in, out, err; /* serial: all one */
+	long files;                 /* -1: nothing is to be collected */
 	int serial;
-	unsigned long sent[3];
+	unsigned long sent[4];
 	/* What came and is not used yet. */
 	char line[128];      /* a control line, as far as it came */
 	unsigned line_n;
@@ -27,7 +28,7 @@ struct link {
 };
 
 /* Waits for the ports, where the kernel has a driver for them. Negative: no way at all. */
-long link_open(struct link *link, const char *nonce);
+long link_open(struct link *link, const char *nonce, int wants_files);
 
 /* A control line, without its end. */
 void link_tell(struct link *link, const char *text);

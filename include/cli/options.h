@@ -57,6 +57,7 @@ struct open_options {
 };
 
 #define OPTIONS_LIST_MAX 256
+#define TEST_JOBS_MAX    256 /* guests of thru test at once */
 
 /* A list of values in the order given; strings are argv's own. */
 struct option_list {
@@ -67,16 +68,18 @@ struct option_list {
 struct test_options {
 	struct run_options
 		run; /* its kernel may be a build tree; its cmdline is only what was added */
-	struct option_list vfio; /* as they were given */
-	const char *modules;     /* "auto", "none", or a folder */
-	struct option_list add;  /* HOSTPATH[:GUESTPATH] */
-	struct option_list env;  /* K=V */
-	const char *cwd, *user;  /* NULL: as thru's own; root */
-	unsigned boot_timeout;   /* seconds, as all of these; `slow` is in them already */
-	unsigned timeout, stall; /* 0: none */
+	struct option_list vfio;    /* as they were given */
+	const char *modules;        /* "auto", "none", or a folder */
+	struct option_list add;     /* HOSTPATH[:GUESTPATH] */
+	struct option_list env;     /* K=V */
+	struct option_list collect; /* GUESTPATH:HOSTDIR */
+	const char *cwd, *user;     /* NULL: as thru's own; root */
+	unsigned boot_timeout;      /* seconds, as all of these; `slow` is in them already */
+	unsigned timeout, stall;    /* 0: none */
 	struct option_list fail_on, ignore;
 	const char *json, *junit, *log; /* NULL: none */
-	bool bisect, no_boot_skips, dry_run, verbose;
+	unsigned repeat, jobs, retry;   /* jobs 0: as many as there is room for */
+	bool bisect, no_boot_skips, dry_run, verbose, fail_fast;
 	char **command; /* argv's own end; NULL: a shell */
 };
 

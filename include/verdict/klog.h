@@ -10,6 +10,7 @@
 #define KLOG_LINE     512 /* longer lines are judged, and kept, by their beginning */
 #define KLOG_FINDINGS 32
 #define KLOG_TAIL     32
+#define KLOG_TRACE    64 /* from the first finding that decides */
 
 struct klog_finding {
 	uint64_t line; /* counted from 1, as in the log file */
@@ -27,6 +28,8 @@ struct klog {
 	struct klog_finding findings[KLOG_FINDINGS];
 	unsigned n_findings;
 	char tail[KLOG_TAIL][KLOG_LINE];
+	char trace[KLOG_TRACE][KLOG_LINE];
+	unsigned n_trace;
 	bool has_kernel;  /* it said its version */
 	bool has_init;    /* it said that it starts init */
 	char version[96]; /* "6.12.0-thru", "" when not seen */

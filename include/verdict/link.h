@@ -3,7 +3,7 @@
  * What the guest's init (guest-images/init) says, and how it comes over a serial port. Pure.
  *
  * Where the kernel drives a virtio console each stream has a port of its own: thru.control, thru.stdin,
- * thru.stdout, thru.stderr. Where it does not, all share the serial port with the kernel's messages, which
+ * thru.stdout, thru.stderr, and thru.files where something is to be collected (collect.h). Where it does not, all share the serial port with the kernel's messages, which
  * are ASCII: each byte of a stream is two bytes `1 H CC NNNN`, the high half (H = 1) first. So a message
  * of the kernel may come between any two bytes, and none is lost. Towards the guest the stream 1 is the
  * command's standard input, and thru sends no more than LINK_WINDOW bytes that init has not acknowledged:
@@ -25,7 +25,8 @@
 #define LINK_STDIN   1
 #define LINK_STDOUT  1
 #define LINK_STDERR  2
-#define LINK_STREAMS 3
+#define LINK_FILES   3
+#define LINK_STREAMS 4
 #define LINK_WINDOW  1024
 
 struct link_decoder {

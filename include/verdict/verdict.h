@@ -41,6 +41,7 @@ enum test_status {
 	STATUS_TEST_DEVICE = 225,      /* a device is not ready to be passed */
 	STATUS_TEST_LIE = 226,         /* what came from the guest's init contradicts itself */
 	STATUS_TEST_GONE = 227,        /* the guest switched itself off before the command ended */
+	STATUS_TEST_FLAKY = 228,       /* a try failed, and a later one of the same run passed */
 	STATUS_TEST_RUNNER = 230,      /* the runner's fault: nothing was learnt of the kernel */
 };
 
@@ -75,6 +76,7 @@ enum verdict {
 	VERDICT_DEVICE,
 	VERDICT_LIE,
 	VERDICT_GONE,
+	VERDICT_FLAKY,
 	VERDICT_INTERRUPTED, /* thru itself: `status` is the signal */
 	VERDICT_RUNNER,
 	VERDICT_N,

@@ -45,6 +45,9 @@ void stats_gather(struct stats *stats, const struct vcpu_set *vcpus);
 /* Print all to `fd`, as it is now. `vcpus` may be NULL: no machine. 0 or -errno, unrecorded. */
 int stats_print(struct stats *stats, const struct vcpu_set *vcpus, int fd);
 
+/* A KVM_EXIT_* in words, NULL for one that has none here. */
+const char *stats_exit_name(unsigned exit);
+
 /* A line of /proc/interrupts that is a passed device's; false for any other. For tests. */
 bool stats_parse_irq(const char *line, unsigned cpus, char bdf[32], enum stats_irq_kind *ret_kind,
 		     unsigned *ret_vector, uint64_t *ret_count);

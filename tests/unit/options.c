@@ -416,6 +416,20 @@ static void test_verb(void)
 		{ "--kernel|k|--slow|1.5x", "--slow 1.5x: not a factor" },
 		{ "--kernel|k|--no-boot-skips", "with --bisect only" },
 		{ "--kernel|k|--log=", "--log: is empty" },
+		{ "--kernel|k|--collect|a:b", "--collect a:b: not known" },
+		{ "--kernel|k|--collect|/a", "--collect /a: not known" },
+		{ "--kernel|k|--collect|/a:", "--collect /a:: not known" },
+		{ "--kernel|k|--repeat|0|--|a", "--repeat 0: not a number from 1 to 1000000" },
+		{ "--kernel|k|--retry|-1|--|a", "--retry -1: not a number" },
+		{ "--kernel|k|--repeat|2|--jobs|257|--|a",
+		  "--jobs 257: not a number from 1 to 256" },
+		{ "--kernel|k|--repeat|2|--jobs|0|--|a", "--jobs 0: not a number" },
+		{ "--kernel|k|--jobs|2|--|a", "--jobs: means something with --repeat only" },
+		{ "--kernel|k|--fail-fast|--|a", "--fail-fast: means something with --repeat" },
+		{ "--kernel|k|--repeat|2", "--repeat: means something with a command only" },
+		{ "--kernel|k|--retry|2", "--retry: means something with a command only" },
+		{ "--kernel|k|--repeat|4|--jobs|2|--vfio|0000:00:02.0|--|a",
+		  "--jobs 2: a device is in one guest at a time" },
 	};
 
 	CHECK(!parse_test("--kernel|k|--|a|--b"));
@@ -435,6 +449,10 @@ static void test_verb(void)
 	CHECK(!strcmp(test.vfio.at[0], "0000:00:02.0") && !test.vfio.at[1]);
 	CHECK(!strcmp(test.run.cmdline, "x y") && test.add.n == 2 && test.env.n == 1);
 	CHECK(test.bisect && test.no_boot_skips && test.verbose && !test.command);
+	CHECK(test.repeat == 1 && !test.retry && !test.jobs && !test.fail_fast);
+	CHECK(!parse_test("--kernel|k|--repeat|9|--jobs|3|--retry|2|--fail-fast|--|a"));
+	CHECK(test.repeat == 9 && test.jobs == 3 && test.retry == 2 && test.fail_fast);
+	CHECK(!parse_test("--kernel|k|--repeat|9|--jobs|1|--vfio|0000:00:02.0|--|a"));
 	for (unsigned i = 0; i < ARRAY_SIZE(refused); i++) {
 		CHECK_EQ(parse_test(refused[i].line), -EINVAL);
 		CHECK_ERROR(refused[i].error);

@@ -229,7 +229,7 @@ static void serial_coding(void)
 			CHECK_EQ(byte, v);
 			CHECK_EQ(link_decode(&d, pair[1], &byte), -1); /* half of nothing */
 		}
-	CHECK_EQ(link_decode(&d, 0xff, &byte), -1);
+	CHECK_EQ(link_decode(&d, 0xff, &byte), -2); /* half of a byte of a file */
 }
 
 static struct link heard(const char *text)
@@ -551,6 +551,7 @@ static void statuses(void)
 	CHECK_EQ(verdict_bisect(VERDICT_PASS, true), 0);
 	CHECK_EQ(verdict_bisect(VERDICT_PANIC, true), 1);
 	CHECK_EQ(verdict_bisect(VERDICT_FAILED, true), 1);
+	CHECK_EQ(verdict_bisect(VERDICT_FLAKY, true), 1);
 	CHECK_EQ(verdict_bisect(VERDICT_RUNNER, false), 125);
 	CHECK_EQ(verdict_bisect(VERDICT_NO_BOOT, false), 1);
 	CHECK_EQ(verdict_bisect(VERDICT_NO_BOOT, true), 125);

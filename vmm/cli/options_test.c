@@ -11,6 +11,7 @@
 #define BOOT_TIMEOUT 60
 #define TIMEOUT      3600
 #define SECONDS_MAX  (7 * 24 * 3600)
+#define REPEAT_MAX   1000000
 
 struct words {
 	struct test_options o;
@@ -104,6 +105,15 @@ static int set_env(void *to, const char *value)
 	return append(&((struct words *)to)->o.env, "--env", value);
 }
 
+static int set_collect(void *to, const char *value)
+{
+	const char *colon = strchr(value, ':');
+
+	if (*value != '/' || !colon || !colon[1])
+		return options_refuse("--collect %s: not known; give /GUESTPATH:HOSTDIR", value);
+	return append(&((struct words *)to)->o.collect, "--collect", value);
+}
+
 static int set_fail_on(void *to, const char *value)
 {
 	return append(&((struct words *)to)->o.fail_on, "--fail-on", value);
@@ -157,6 +167,38 @@ static int set_slow(void *to, const char *value)
 	if (!ok || *end || !w->slow)
 		return options_refuse("--slow %s: not a factor; give a number, as in 2 or 1.5",
 				      value);
+	return 0;
+}
+
+static int count(const char *name, const char *value, unsigned min, unsigned max, unsigned *ret)
+{
+	const char *end;
+	uint64_t n;
+
+	if (!options_number(value, &n, &end) || *end || n < min || n > max)
+		return options_refuse("%s %s: not a number from %u to %u", name, value, min, max);
+	*ret = (unsigned)n;
+	return 0;
+}
+
+static int set_repeat(void *to, const char *value)
+{
+	return count("--repeat", value, 1, REPEAT_MAX, &((struct words *)to)->o.repeat);
+}
+
+static int set_jobs(void *to, const char *value)
+{
+	return count("--jobs", value, 1, TEST_JOBS_MAX, &((struct words *)to)->o.jobs);
+}
+
+static int set_retry(void *to, const char *value)
+{
+	return count("--retry", value, 0, REPEAT_MAX, &((struct words *)to)->o.retry);
+}
+
+static int set_fail_fast(void *to, const char *value)
+{
+	((struct words *)to)->o.fail_fast = true;
 	return 0;
 }
 
@@ -217,6 +259,17 @@ const struct option options_test[] = {
 	{ "--junit", "FILE", false, set_junit,
 	  "the same for CI, with the cases of KTAP or TAP in\n"
 	  "COMMAND's output" },
+	{ "--collect", "FROM:DIR", true, set_collect,
+	  "copy a file, or the files of a folder, out of the\n"
+	  "guest, to DIR" },
+	{ "--repeat", "N", false, set_repeat, "run it N times" },
+	{ "--jobs", "N", false, set_jobs,
+	  "with --repeat: N guests at once [as many as processors\n"
+	  "and memory allow]" },
+	{ "--retry", "N", false, set_retry,
+	  "try up to N times more what fails; it is then flaky\n"
+	  "when it passes" },
+	{ "--fail-fast", NULL, false, set_fail_fast, "with --repeat: end with the first failure" },
 	{ "--bisect", NULL, false, set_bisect,
 	  "for git bisect run: end with 0, 1, or 125 for what is\n"
 	  "not the kernel's fault" },
@@ -238,15 +291,32 @@ static unsigned scaled(unsigned seconds, uint64_t slow)
 	return (unsigned)MIN((seconds * slow + 999) / 1000, SECONDS_MAX);
 }
 
+static int check_repeated(const struct test_options *o)
+{
+	if ((o->jobs || o->fail_fast) && o->repeat == 1)
+		return options_refuse("%s: means something with --repeat only",
+				      o->jobs ? "--jobs" : "--fail-fast");
+	if (o->jobs > 1 && o->vfio.n)
+		return options_refuse("--jobs %u: a device is in one guest at a time; leave --jobs "
+				      "or --vfio out",
+				      o->jobs);
+	if ((o->repeat > 1 || o->retry) && !o->command)
+		return options_refuse(
+			"--%s: means something with a command only; give one after --",
+			o->retry ? "retry" : "repeat");
+	return 0;
+}
+
 int options_parse_test(int argc, char **argv, struct test_options *ret)
 {
 	static char run[] = "run";
-	struct words w = {
-		.o = { .boot_timeout = BOOT_TIMEOUT, .timeout = TIMEOUT, .modules = "auto" },
-		.run = { run },
-		.n = 1,
-		.slow = 1000
-	};
+	struct words w = { .o = { .boot_timeout = BOOT_TIMEOUT,
+				  .timeout = TIMEOUT,
+				  .modules = "auto",
+				  .repeat = 1 },
+			   .run = { run },
+			   .n = 1,
+			   .slow = 1000 };
 	const char *cmdline;
 	int rest, r = options_walk(argc, argv, options_test, unexpected, &w, &rest);
 
@@ -256,6 +326,9 @@ int options_parse_test(int argc, char **argv, struct test_options *ret)
 		w.o.command = argv + rest;
 	if (w.o.no_boot_skips && !w.o.bisect)
 		return options_refuse("--no-boot-skips: means something with --bisect only");
+	r = check_repeated(&w.o);
+	if (r)
+		return r;
 	cmdline = w.o.run.cmdline;
 	r = options_parse_run(w.n, w.run, &w.o.run);
 	if (r)

@@ -48,6 +48,7 @@ struct run {
 	unsigned n_ports;
 	struct virtio_console *console;
 	struct virtio_device *virtio[1];
+	struct run_account *account;    /* NULL: nobody asks */
 	unsigned reboots, reboots_told; /* in a row, each soon after its start */
 	bool stats_lost;
 	int status;
@@ -184,9 +185,14 @@ static int prepare(struct run *run)
 		r = kvm_open(&run->kvm_fd);
 	if (!r)
 		r = run_open_devices(&run->passthrough, o);
+	if (!r && run->account && o->n_vfio)
+		snprintf(run->account->way, sizeof(run->account->way), "%s",
+			 vfio_way_name(run->passthrough.space.way));
 	if (!r)
 		r = run_serial_open(&run->serial, o, run->terminal.in_fd, run->terminal.out_fd,
 				    &run->loop, &run->config.serial);
+	/* thru test asks a kernel that way where it stands. */
+	run->config.serial.breaks = run->account;
 	if (!r && run->n_ports)
 		r = virtio_console_create(run->ports, run->n_ports, &run->console);
 	if (!r && run->console) {
@@ -212,6 +218,8 @@ static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value
 			 &run->passthrough);
 	if (!r && run->options.trace)
 		r = trace_devices(&run->trace);
+	if (!r && run->account && !run->account->first_ns)
+		run->account->first_ns = clock_ns();
 	if (!r)
 		r = machine_run(&run->machine);
 	/* Whoever was told to end meanwhile has nothing to complain of. */
@@ -298,6 +306,8 @@ static void run_all(void *ctx)
 	}
 	if (run->options.stats && run->stats.pt)
 		run->stats_lost = stats_print(&run->stats, NULL, STDERR_FILENO) < 0;
+	if (run->account)
+		memcpy(run->account->exits, run->stats.exits, sizeof(run->account->exits));
 	stats_deinit(&run->stats);
 	explain_phase("the devices go back; closing a file undoes its bind");
 	passthrough_close(&run->passthrough);
@@ -354,7 +364,7 @@ static int finish(struct run *run, int r)
 }
 
 int run_guest(const struct run_options *options, const struct virtio_console_port *ports,
-	      unsigned n)
+	      unsigned n, struct run_account *account)
 {
 	/* Not on this stack: when the machine's thread is left behind it goes on using it. */
 	static struct run run;
@@ -370,6 +380,7 @@ int run_guest(const struct run_options *options, const struct virtio_console_por
 	run.options = *options;
 	run.ports = ports;
 	run.n_ports = n;
+	run.account = account;
 	r = start(&run);
 	if (!r)
 		r = control_run(&run.control, run_all, &run);
@@ -381,5 +392,5 @@ int verb_run(int argc, char **argv)
 	struct run_options options;
 	int r = options_parse_run(argc, argv, &options);
 
-	return r ? (int)error_status() : run_guest(&options, NULL, 0);
+	return r ? (int)error_status() : run_guest(&options, NULL, 0, NULL);
 }

@@ -5,7 +5,9 @@
  */
 #include "test.h"
 
+#include "test_many.h"
 #include "test_report.h"
+#include "test_tools.h"
 #include "verbs.h"
 
 #include <base/clock.h>
@@ -20,6 +22,7 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+#include <watch/stats.h>
 
 struct test {
 	struct test_options options;
@@ -30,9 +33,12 @@ struct test {
 	struct tree root;
 	struct rules *fail_on, *ignore;
 	struct termios saved;
+	const struct test_try *try; /* NULL: the only one */
 	uint64_t start;
 	int root_fd;
 	bool child;
+	char config_hash[65];
+	struct test_decoded decoded;
 };
 
 static int read_rules(struct test *t)
@@ -96,6 +102,32 @@ static void make_raw(struct test *t, bool on)
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
+/* Of several guests each has a folder of its own in HOSTDIR, with the numbers of its log. */
+static int open_collect(struct test *t)
+{
+	const struct option_list *list = &t->options.collect;
+	char path[PATH_MAX];
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < list->n; i++) {
+		const char *dir = strchr(list->at[i], ':') + 1;
+		struct collect parent;
+
+		if (!t->try) {
+			r = collect_add(&t->watch.collect, dir);
+			continue;
+		}
+		collect_init(&parent);
+		r = collect_add(&parent, dir);
+		collect_deinit(&parent);
+		snprintf(path, sizeof(path), t->try->number > 1 ? "%s/%u.%u" : "%s/%u", dir,
+			 t->try->run, t->try->number);
+		if (!r)
+			r = collect_add(&t->watch.collect, path);
+	}
+	return r;
+}
+
 static int prepare(struct test *t)
 {
 	int r = test_outputs_open(&t->options, &t->outputs);
@@ -107,6 +139,10 @@ static int prepare(struct test *t)
 		r = test_kernel_find(&t->options, &t->kernel);
 	if (!r)
 		r = make_nonce(t);
+	if (!r)
+		r = open_collect(t);
+	if (!r && *t->kernel.tree && t->outputs.json >= 0)
+		test_config_hash(t->kernel.tree, t->config_hash);
 	find_terminal(t);
 	if (!r)
 		r = test_root_make(&t->options, &t->kernel, t->watch.control.nonce, &t->terminal,
@@ -157,9 +193,37 @@ static void no_verdict(struct test *t, struct decision *ret)
 	snprintf(ret->cause, sizeof(ret->cause), "%s", error_message());
 }
 
+/* To the process that counts the tries. */
+static void tell(struct test_result *result, const struct decision *decision, int status)
+{
+	result->verdict = decision->verdict;
+	result->status = status;
+	memcpy(result->cause, decision->cause, sizeof(result->cause));
+	result->told = true;
+}
+
+/* Those without a name here are counted together. */
+static void name_exits(const struct run_account *account, struct report_exits *ret)
+{
+	struct report_exits other = { .name = "other" };
+
+	for (unsigned i = 0; i < VCPU_EXITS; i++) {
+		const char *name = stats_exit_name(i);
+
+		if (name && account->exits[i])
+			*ret++ = (struct report_exits){ name, account->exits[i] };
+		else
+			other.n += account->exits[i];
+	}
+	if (other.n)
+		*ret++ = other;
+	ret->name = NULL;
+}
+
 static int conclude(struct test *t, int r)
 {
 	const struct test_options *o = &t->options;
+	struct report_exits exits[VCPU_EXITS + 1];
 	struct decision decision;
 	struct report report = { .decision = &decision,
 				 .facts = &t->watch.facts,
@@ -167,13 +231,27 @@ static int conclude(struct test *t, int r)
 				 .cmdline = t->kernel.cmdline ? t->kernel.cmdline : "",
 				 .command = o->command,
 				 .devices = o->vfio.at,
+				 .devices_by = t->watch.account.way,
+				 .exits = exits,
+				 .config_hash = t->config_hash,
+				 .decoded = t->decoded.lines,
+				 .collect = &t->watch.collect,
 				 .peak_kib = t->watch.peak_kib };
 	int status;
 
+	if (t->try) {
+		report.run = t->try->run;
+		report.number = t->try->number;
+	}
+	if (!test_tell_collected(o, &t->watch.collect, &t->watch.control))
+		t->watch.facts.output_lost = "what --collect names";
 	if (r)
 		no_verdict(t, &decision);
 	else
 		decide(&t->watch.facts, &decision);
+	if (decision.finding && *t->kernel.tree)
+		test_decode(t->kernel.tree, &t->watch.log, &t->decoded);
+	name_exits(&t->watch.account, exits);
 	for (unsigned i = 0; i < MOMENT_N; i++)
 		report.moments[i] = t->watch.moments[i] ? t->watch.moments[i] - t->start : 0;
 	status = verdict_status(decision.verdict, decision.status);
@@ -183,6 +261,8 @@ static int conclude(struct test *t, int r)
 	if ((!test_outputs_write(o, &t->outputs, &report) || t->watch.log_lost) && !status)
 		status = STATUS_TEST_RUNNER;
 	error_clear();
+	if (t->try)
+		tell(t->try->result, &decision, status);
 	if (decision.verdict != VERDICT_PASS)
 		fail((enum exit_status)status, EIO, "%s: %s", verdict_name(decision.verdict),
 		     decision.cause);
@@ -197,6 +277,7 @@ static void release(struct test *t)
 	test_outputs_close(&t->outputs);
 	tree_deinit(&t->root);
 	tap_deinit(&t->watch.tap);
+	collect_deinit(&t->watch.collect);
 	rules_free(t->fail_on);
 	rules_free(t->ignore);
 	free(t->kernel.cmdline);
@@ -204,28 +285,56 @@ static void release(struct test *t)
 	free(t);
 }
 
+/* From its preparation to its verdict; in the VM's process to the VM's end. */
+static int whole(struct test *t)
+{
+	int r;
+
+	t->start = clock_ns();
+	r = prepare(t);
+	if (!r && t->options.dry_run)
+		return dry_run(t);
+	if (!r)
+		r = run(t);
+	return t->child ? r : conclude(t, r);
+}
+
+static int one_try(void *ctx, const struct test_try *try)
+{
+	struct test *t = ctx;
+	int status;
+
+	t->try = try;
+	t->outputs.json = try->json;
+	t->outputs.junit = try->junit;
+	t->options.log = *try->log ? try->log : NULL;
+	status = whole(t);
+	release(t);
+	return status;
+}
+
 int verb_test(int argc, char **argv)
 {
 	struct test *t = calloc(1, sizeof(*t));
+	bool child = false;
 	int r, status;
 
 	if (!t)
 		return STATUS_TEST_RUNNER;
-	t->start = clock_ns();
 	t->root_fd = t->outputs.log = t->outputs.json = t->outputs.junit = t->watch.log_fd = -1;
 	t->watch.options = &t->options;
+	collect_init(&t->watch.collect);
 	r = options_parse_test(argc, argv, &t->options);
 	if (r) {
 		free(t);
 		return STATUS_TEST_RUNNER;
 	}
-	r = prepare(t);
-	if (!r && t->options.dry_run) {
-		status = dry_run(t);
+	if (test_many_wanted(&t->options) && !t->options.dry_run) {
+		status = test_many(&t->options, one_try, t, &child);
+		if (child)
+			return status;
 	} else {
-		if (!r)
-			r = run(t);
-		status = t->child ? r : conclude(t, r);
+		status = whole(t);
 	}
 	release(t);
 	return status;

@@ -9,9 +9,12 @@
  */
 #pragma once
 
+#include "run.h"
+
 #include <cli/options.h>
 #include <initramfs/tree.h>
 #include <limits.h>
+#include <verdict/collect.h>
 #include <verdict/report.h>
 
 struct test_kernel {
@@ -45,6 +48,8 @@ struct test_watch {
 	struct link control;
 	struct tap tap;
 	struct facts facts;
+	struct collect collect;
+	struct run_account account; /* as the VM's process told it */
 	uint64_t moments[MOMENT_N]; /* clock_ns(); 0: it did not come to that */
 	uint64_t peak_kib;
 	int log_fd; /* -1: none */

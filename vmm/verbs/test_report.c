@@ -14,8 +14,7 @@
 
 static int open_one(const char *option, const char *path, int *ret_fd)
 {
-	*ret_fd = -1;
-	if (!path)
+	if (!path || *ret_fd >= 0)
 		return 0;
 	*ret_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
 	return *ret_fd >= 0
@@ -72,6 +71,33 @@ void test_outputs_close(struct test_outputs *outputs)
 	fd_close(&outputs->junit);
 }
 
+bool test_tell_collected(const struct test_options *o, const struct collect *c,
+			 const struct link *control)
+{
+	if (!c->n || control->state < LINK_EXITED)
+		return true;
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->missing[i])
+			log_warn("--collect %s: in the guest: %s", o->collect.at[i],
+				 strerror(c->missing[i]));
+	if (c->broken)
+		log_warn("--collect: from the guest came %s; what followed was left out",
+			 c->broken);
+	else if (c->state != COLLECT_ENDED)
+		log_warn("--collect: the guest ended before all its files had come");
+	if (c->left_out)
+		log_warn("--collect: %llu were left out that are no regular files, cannot be read, "
+			 "or are more than %u",
+			 (unsigned long long)c->left_out, COLLECT_FILES_MAX);
+	if (c->cut)
+		log_warn("--collect: cut: there were %llu bytes more than 1 GiB",
+			 (unsigned long long)c->cut);
+	if (c->lost)
+		log_warn("--collect: %s; %llu files are not whole", strerror(c->error),
+			 (unsigned long long)c->lost);
+	return !c->lost;
+}
+
 /* The part of the console that decided, or where it stopped. */
 void test_show_log(const struct report *report)
 {
@@ -89,6 +115,8 @@ void test_show_log(const struct report *report)
 	default:
 		break;
 	}
+	for (unsigned i = 0; report->decoded && report->decoded[i]; i++)
+		fprintf(stderr, "  %s\n", report->decoded[i]);
 	for (unsigned i = 0; i < log->n_findings; i++)
 		fprintf(stderr, "thru: line %llu: %s\n", (unsigned long long)log->findings[i].line,
 			log->findings[i].text);

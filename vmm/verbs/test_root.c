@@ -167,6 +167,11 @@ static int describe(struct job *j)
 	int r = 0;
 
 	word(j, "nonce", j->nonce);
+	for (unsigned i = 0; i < j->options->collect.n; i++) {
+		const char *at = j->options->collect.at[i];
+
+		fprintf(j->out, "collect=%.*s%c", (int)strcspn(at, ":"), at, 0);
+	}
 	if (j->terminal->is) {
 		word(j, "tty", "1");
 		number(j, "rows", j->terminal->rows);

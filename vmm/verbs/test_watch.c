@@ -22,17 +22,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PORTS    4 /* of the virtio console */
+#define PORTS    5 /* of the virtio console; the last where something is to be collected */
 #define STAGE    (1u << 16)
 #define CHUNK    4096 /* PIPE_BUF: what a pipe takes at once when poll() says that it takes any */
 #define LOG_MAX  MIB(64)
 #define GRACE_S  5    /* for the guest's power-off, and for the VMM's end when it is told to */
+#define INIT_MS  1000 /* ... for init to answer to that */
 #define SYSRQ_MS 3000 /* for what a guest that hangs prints when asked where it stands */
 
 struct stream {
@@ -45,14 +47,15 @@ struct watch {
 	struct test_watch *t;
 	const struct test_terminal *terminal;
 	pid_t vm;
+	struct run_account *account;                  /* shared with it */
 	int console_out, console_in, vm_err, signals; /* -1: not (any more) open */
-	int port_out[LINK_STREAMS]; /* control, stdout, stderr of the virtio console */
+	int port_out[LINK_STREAMS]; /* control, stdout, stderr, files of the virtio console */
 	int port_in[2];             /* control, stdin */
 	struct link_decoder decoder;
 	struct stream out[2], input;
-	bool input_end, input_told, lost, ended, stopping, asked;
+	bool input_end, input_told, lost, ended, stopping, asked, broke;
 	uint64_t input_total;
-	uint64_t last_byte, asked_at, stopped_at, exited_at;
+	uint64_t last_byte, last_file, asked_at, stopped_at, exited_at;
 	uint64_t log_cut;
 	size_t message_n;
 	char key[2];
@@ -114,6 +117,13 @@ static void to_log(struct watch *w, const uint8_t *bytes, size_t n)
 
 /* --- in --- */
 
+static void files(struct watch *w, const uint8_t *bytes, size_t n)
+{
+	w->last_file = clock_ns();
+	if (w->t->collect.n)
+		collect_feed(&w->t->collect, bytes, n);
+}
+
 static void moment(struct watch *w, enum report_moment which)
 {
 	if (!w->t->moments[which])
@@ -152,6 +162,8 @@ static void console(struct watch *w, const uint8_t *bytes, size_t n)
 
 		if (stream == LINK_CONTROL)
 			control(w, (const char *)&byte, 1);
+		else if (stream == LINK_FILES)
+			files(w, &byte, 1);
 		else if (stream > 0)
 			output(w, (unsigned)stream - LINK_STDOUT, byte);
 		else if (stream == -1)
@@ -191,7 +203,9 @@ static void read_port(struct watch *w, unsigned stream)
 	w->last_byte = clock_ns();
 	if (stream == LINK_CONTROL)
 		control(w, (const char *)bytes, (size_t)n);
-	for (ssize_t i = 0; stream != LINK_CONTROL && i < n; i++)
+	else if (stream == LINK_FILES)
+		files(w, bytes, (size_t)n);
+	for (ssize_t i = 0; (stream == LINK_STDOUT || stream == LINK_STDERR) && i < n; i++)
 		output(w, stream - LINK_STDOUT, bytes[i]);
 }
 
@@ -317,6 +331,19 @@ static void stop(struct watch *w)
 	kill(w->vm, SIGTERM);
 }
 
+/*
+ * The kernel answers to a break and a letter on its console (Documentation/admin-guide/sysrq.rst): SysRq w,
+ * then t. The break is a byte that is part of no stream (serial.h, breaks).
+ */
+static void ask_by_break(struct watch *w)
+{
+	w->broke = true;
+	if (write(w->console_in, "\xffw\xfft", 4) != 4)
+		log_warn(
+			"the guest's console takes no more input; its kernel is not asked where it "
+			"stands");
+}
+
 /* It hangs: where it stands is asked of the kernel first, by init while init lives. */
 static void give_up(struct watch *w, enum waited waited, unsigned seconds)
 {
@@ -327,7 +354,7 @@ static void give_up(struct watch *w, enum waited waited, unsigned seconds)
 	w->asked = true;
 	w->asked_at = clock_ns();
 	if (w->t->control.state != LINK_STARTED) {
-		stop(w);
+		ask_by_break(w);
 		return;
 	}
 	send_control(w, "sysrq w\n");
@@ -385,6 +412,15 @@ static uint64_t after(uint64_t start, unsigned seconds)
 	return start + seconds * NS_PER_S;
 }
 
+/* As long as files come the guest may take its time, but for no longer than its command may. */
+static uint64_t off_due(const struct watch *w, unsigned seconds)
+{
+	uint64_t due = after(MAX(w->exited_at, w->last_file), seconds);
+	unsigned timeout = w->t->options->timeout;
+
+	return timeout ? MIN(due, after(w->exited_at, MAX(timeout, seconds))) : due;
+}
+
 /* What is due, and when the next is: ns, UINT64_MAX for never. */
 static uint64_t clock_work(struct watch *w)
 {
@@ -400,9 +436,15 @@ static uint64_t clock_work(struct watch *w)
 		return after(w->stopped_at, GRACE_S);
 	}
 	if (w->asked) {
+		if (!w->broke && w->last_byte < w->asked_at &&
+		    now >= w->asked_at + INIT_MS * 1000000ull)
+			ask_by_break(w);
+		if (!w->broke)
+			next = w->asked_at + INIT_MS * 1000000ull;
 		if (now >= w->asked_at + SYSRQ_MS * 1000000ull)
 			stop(w);
-		return w->asked_at + SYSRQ_MS * 1000000ull;
+		return next > now ? MIN(next, w->asked_at + SYSRQ_MS * 1000000ull)
+				  : w->asked_at + SYSRQ_MS * 1000000ull;
 	}
 	if (state < LINK_STARTED && o->boot_timeout)
 		due = after(w->t->moments[MOMENT_VM], seconds = o->boot_timeout),
@@ -411,8 +453,7 @@ static uint64_t clock_work(struct watch *w)
 		due = after(w->t->moments[MOMENT_START], seconds = o->timeout),
 		waited = WAITED_COMMAND;
 	else if (state >= LINK_EXITED)
-		due = after(w->exited_at, seconds = MAX(GRACE_S, o->boot_timeout / 4)),
-		waited = WAITED_OFF;
+		due = off_due(w, seconds = MAX(GRACE_S, o->boot_timeout / 4)), waited = WAITED_OFF;
 	if (now >= due)
 		give_up(w, waited, seconds);
 	next = due;
@@ -451,6 +492,7 @@ static void turn(struct watch *w)
 		{ .fd = w->port_out[LINK_CONTROL], .events = POLLIN },
 		{ .fd = has_room(w) ? w->port_out[LINK_STDOUT] : -1, .events = POLLIN },
 		{ .fd = has_room(w) ? w->port_out[LINK_STDERR] : -1, .events = POLLIN },
+		{ .fd = w->port_out[LINK_FILES], .events = POLLIN },
 		{ .fd = w->input.n && !w->t->control.serial ? w->port_in[LINK_STDIN] : -1,
 		  .events = POLLOUT },
 	};
@@ -481,6 +523,7 @@ static bool done(const struct watch *w)
 {
 	return w->ended && w->console_out < 0 && w->vm_err < 0 && w->port_out[LINK_CONTROL] < 0 &&
 	       w->port_out[LINK_STDOUT] < 0 && w->port_out[LINK_STDERR] < 0 &&
+	       w->port_out[LINK_FILES] < 0 &&
 	       (w->lost || (!w->out[0].n && !w->out[1].n) || w->t->facts.signal);
 }
 
@@ -496,6 +539,7 @@ enum {
 	PIPE_CONTROL,
 	PIPE_STDOUT,
 	PIPE_STDERR,
+	PIPE_FILES,
 	PIPES
 };
 
@@ -503,10 +547,10 @@ enum {
 static int become_vm(int (*pipes)[2], pid_t parent, struct virtio_console_port *ports)
 {
 	static const char *const names[] = { "thru.control", "thru.stdin", "thru.stdout",
-					     "thru.stderr" };
-	const int in[] = { pipes[PIPE_CONTROL_IN][0], pipes[PIPE_STDIN][0], -1, -1 };
+					     "thru.stderr", "thru.files" };
+	const int in[] = { pipes[PIPE_CONTROL_IN][0], pipes[PIPE_STDIN][0], -1, -1, -1 };
 	const int out[] = { pipes[PIPE_CONTROL][1], -1, pipes[PIPE_STDOUT][1],
-			    pipes[PIPE_STDERR][1] };
+			    pipes[PIPE_STDERR][1], pipes[PIPE_FILES][1] };
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -611,6 +655,9 @@ static void finish(struct watch *w)
 {
 	static const char cut[] = "\nthru: the log was cut here: %llu bytes more came\n";
 
+	w->t->account = *w->account;
+	w->t->moments[MOMENT_FIRST] = w->account->first_ns;
+	munmap(w->account, sizeof(*w->account));
 	klog_finish(&w->t->log);
 	tap_finish(&w->t->tap);
 	if (w->log_cut && w->t->log_fd >= 0 && !w->t->log_lost)
@@ -630,6 +677,7 @@ int test_watch_run(struct test_watch *t, const struct run_options *guest,
 {
 	struct watch *w = calloc(1, sizeof(*w));
 	struct virtio_console_port ports[PORTS];
+	struct run_account *account;
 	int r;
 
 	*ret_child = false;
@@ -641,13 +689,17 @@ int test_watch_run(struct test_watch *t, const struct run_options *guest,
 	w->out[0].fd = STDOUT_FILENO;
 	w->out[1].fd = STDERR_FILENO;
 	t->facts.vm = -1;
-	r = watch_signals(w);
+	w->account = mmap(NULL, sizeof(*w->account), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	r = w->account == MAP_FAILED ? fail(STATUS_HOST, ENOMEM, "no memory to watch a guest")
+				     : watch_signals(w);
 	moment(w, MOMENT_VM);
 	if (!r)
 		r = start(w, ports, ret_child);
 	if (!r && *ret_child) {
+		account = w->account;
 		free(w);
-		return run_guest(guest, ports, PORTS);
+		return run_guest(guest, ports, t->collect.n ? PORTS : PORTS - 1, account);
 	}
 	while (!r && !done(w))
 		turn(w);

@@ -69,6 +69,31 @@ static void command_status(FILE *out, const struct link *c)
 		fprintf(out, "  \"command_status\": {\"code\": %d},\n", c->code);
 }
 
+static void exits(FILE *out, const struct report_exits *at)
+{
+	bool first = true;
+
+	fputs("  \"exits\": {", out);
+	for (; at && at->name; at++) {
+		fputs(first ? "" : ", ", out);
+		string(out, at->name);
+		fprintf(out, ": %llu", (unsigned long long)at->n);
+		first = false;
+	}
+	fputs("},\n", out);
+}
+
+static void collected(FILE *out, const struct collect *c)
+{
+	if (c && c->n)
+		fprintf(out,
+			"  \"collected\": {\"files\": %llu, \"bytes\": %llu, \"cut\": %llu, "
+			"\"left_out\": %llu, \"lost\": %llu},\n",
+			(unsigned long long)c->files, (unsigned long long)c->bytes,
+			(unsigned long long)c->cut, (unsigned long long)c->left_out,
+			(unsigned long long)c->lost);
+}
+
 void report_json(const struct report *r, FILE *out)
 {
 	const struct facts *f = r->facts;
@@ -83,8 +108,10 @@ void report_json(const struct report *r, FILE *out)
 	command_status(out, f->control);
 	pair(out, "kernel", r->kernel);
 	pair(out, "kernel_version", *f->log->version ? f->log->version : f->control->release);
+	pair(out, "config_sha256", r->config_hash ? r->config_hash : "");
 	pair(out, "cmdline", r->cmdline);
 	list(out, "devices", r->devices);
+	pair(out, "devices_by", r->devices_by ? r->devices_by : "");
 	pair(out, "way",
 	     f->control->state < LINK_HELLO ? "none"
 	     : f->control->serial           ? "serial"
@@ -107,6 +134,31 @@ void report_json(const struct report *r, FILE *out)
 		(unsigned long long)f->tap->counts[TAP_SKIP],
 		(unsigned long long)f->tap->counts[TAP_TODO], (unsigned long long)f->tap->broken,
 		f->tap->bailed ? "true" : "false");
+	exits(out, r->exits);
+	collected(out, r->collect);
 	lines(out, f->log);
+	list(out, "decoded", r->decoded);
 	fprintf(out, "  \"version\": \"%s\"\n}\n", THRU_VERSION);
+}
+
+void report_json_begin(FILE *out)
+{
+	fprintf(out, "{\n\"schema\": %d,\n\"tries\": [", REPORT_SCHEMA);
+}
+
+void report_json_try(FILE *out, unsigned run, unsigned number, bool first)
+{
+	fprintf(out, "%s\n{\"run\": %u, \"try\": %u, \"report\": ", first ? "" : ",", run, number);
+}
+
+void report_json_end(FILE *out, const struct report_counts *n, enum verdict verdict, int status,
+		     const char *cause)
+{
+	fputs("\n],\n", out);
+	pair(out, "verdict", verdict_name(verdict));
+	pair(out, "cause", cause);
+	fprintf(out,
+		"  \"status\": %d,\n  \"runs\": %u,\n  \"passed\": %u,\n  \"flaky\": %u,\n"
+		"  \"failed\": %u,\n  \"version\": \"%s\"\n}\n",
+		status, n->runs, n->passed, n->flaky, n->failed, THRU_VERSION);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One suite: the run itself is its first case, then each test of the command's TAP. XML 1.0 has no way to
+ * One suite for a try: the run itself is its first case, then each test of the command's TAP. XML 1.0 has no way to
  * write most control characters (§2.2), so they become '?', as do bytes that are not ASCII.
  */
 #include <verdict/report.h>
 
 #include "report_text.h"
 
-static const char *const moments[] = { "exec",          "vm",          "console", "init",
-				       "command_start", "command_end", "off" };
+static const char *const moments[] = { "exec",        "vm",   "first_instruction",
+				       "console",     "init", "command_start",
+				       "command_end", "off" };
 
 const char *report_moment_name(enum report_moment moment)
 {
@@ -88,6 +89,16 @@ static void one(FILE *out, const struct tap_case *c)
 	}
 }
 
+void report_junit_begin(FILE *out)
+{
+	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", out);
+}
+
+void report_junit_end(FILE *out)
+{
+	fputs("</testsuites>\n", out);
+}
+
 void report_junit(const struct report *r, FILE *out)
 {
 	const struct tap *tap = r->facts->tap;
@@ -96,14 +107,20 @@ void report_junit(const struct report *r, FILE *out)
 	unsigned long long failed = tap->counts[TAP_NOT_OK] + (verdict != VERDICT_PASS && !error);
 	unsigned long long skipped = tap->counts[TAP_SKIP] + tap->counts[TAP_TODO];
 
-	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite", out);
-	attribute(out, "name", r->command ? r->command[0] : "shell");
+	if (!r->run)
+		report_junit_begin(out);
+	fputs("  <testsuite name=\"", out);
+	text(out, r->command ? r->command[0] : "shell");
+	if (r->run)
+		fprintf(out, ", run %u, try %u", r->run, r->number);
 	fprintf(out,
-		" tests=\"%llu\" failures=\"%llu\" errors=\"%d\" skipped=\"%llu\" time=\"%.3f\">\n",
+		"\" tests=\"%llu\" failures=\"%llu\" errors=\"%d\" skipped=\"%llu\" time=\"%.3f\">\n",
 		1 + skipped + tap->counts[TAP_OK] + tap->counts[TAP_NOT_OK], failed, error, skipped,
 		(double)r->moments[MOMENT_OFF] / 1e9);
 	run(out, r);
 	for (unsigned i = 0; i < tap->n; i++)
 		one(out, &tap->cases[i]);
-	fputs("  </testsuite>\n</testsuites>\n", out);
+	fputs("  </testsuite>\n", out);
+	if (!r->run)
+		report_junit_end(out);
 }

@@ -46,12 +46,16 @@ static void end_line(struct klog *log)
 	memcpy(log->tail[log->lines++ % KLOG_TAIL], log->line, sizeof(log->line));
 	log->line_n = 0;
 	milestones(log, message);
+	if (log->n_trace && log->n_trace < KLOG_TRACE)
+		memcpy(log->trace[log->n_trace++], log->line, sizeof(log->line));
 	verdict = pattern_match(message);
 	reason = rules_match(log->fail_on, log->line);
 	if (verdict == VERDICT_N && reason)
 		verdict = VERDICT_PATTERN;
 	if (verdict != VERDICT_N && !rules_match(log->ignore, log->line))
 		note(log, verdict, reason);
+	if (!log->n_trace && log->n_findings && !log->findings[log->n_findings - 1].noted)
+		memcpy(log->trace[log->n_trace++], log->line, sizeof(log->line));
 }
 
 void klog_feed(struct klog *log, const char *bytes, size_t n)

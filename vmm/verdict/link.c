@@ -13,7 +13,7 @@ int link_decode(struct link_decoder *d, uint8_t byte, uint8_t *ret_byte)
 	unsigned stream = byte >> 4 & 3;
 
 	*ret_byte = byte;
-	if (!(byte & 0x80) || stream >= LINK_STREAMS)
+	if (!(byte & 0x80))
 		return -1;
 	if (byte & 0x40) {
 		d->high[stream] = byte & 15;

@@ -42,6 +42,7 @@ static const struct {
 	[VERDICT_DEVICE] = { "device-not-ready", STATUS_TEST_DEVICE },
 	[VERDICT_LIE] = { "lie", STATUS_TEST_LIE },
 	[VERDICT_GONE] = { "gone", STATUS_TEST_GONE },
+	[VERDICT_FLAKY] = { "flaky", STATUS_TEST_FLAKY },
 	[VERDICT_INTERRUPTED] = { "interrupted", 0 },
 	[VERDICT_RUNNER] = { "runner", STATUS_TEST_RUNNER },
 };

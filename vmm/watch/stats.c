@@ -243,7 +243,7 @@ static _printf_(2, 3) void line(struct page *page, const char *fmt, ...)
 	page->n += (size_t)(n + m);
 }
 
-static void print_exits(struct page *page, const uint64_t *exits)
+const char *stats_exit_name(unsigned exit)
 {
 	/* KVM_EXIT_* (include/uapi/linux/kvm.h) in words; others by number. */
 	static const char *const names[VCPU_EXITS] = {
@@ -263,12 +263,18 @@ static void print_exits(struct page *page, const uint64_t *exits)
 		[KVM_EXIT_IOAPIC_EOI] = "IOAPIC end of interrupt",
 		[KVM_EXIT_MEMORY_FAULT] = "memory fault",
 	};
+
+	return exit < VCPU_EXITS ? names[exit] : NULL;
+}
+
+static void print_exits(struct page *page, const uint64_t *exits)
+{
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < VCPU_EXITS; i++) {
 		sum += exits[i];
-		if (exits[i] && names[i])
-			line(page, "  exits       %-32s %12llu", names[i],
+		if (exits[i] && stats_exit_name(i))
+			line(page, "  exits       %-32s %12llu", stats_exit_name(i),
 			     (unsigned long long)exits[i]);
 		else if (exits[i])
 			line(page, "  exits       kind %-27u %12llu", i,

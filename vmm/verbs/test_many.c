@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Many guests and one answer. Each try is a process of its own, which is `thru test` by the same code; it
+ * writes its parts of the JSON and JUnit into memory files, and what it prints comes here through a pipe, of
+ * which the end is kept. One thread, one poll(2). A try dies with us, and its VM with it.
+ */
+#include "test_many.h"
+
+#include "test_report.h"
+
+#include <base/clock.h>
+#include <base/error.h>
+#include <base/log.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <hostfn/cgroup.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX  (1u << 16) /* of what a try prints, its end */
+#define BESIDE      MIB(96)    /* what a guest takes beside its memory, with its root twice */
+#define PROGRESS_MS 1000
+
+struct slot {
+	struct test_try try;
+	pid_t pid; /* 0: free */
+	int out;   /* -1: the try has our own streams */
+	size_t n;
+	char output[OUTPUT_MAX];
+};
+
+struct many {
+	const struct test_options *options;
+	struct test_outputs outputs;
+	FILE *json, *junit;
+	struct slot *slots;
+	struct test_result *results; /* shared, one for each slot */
+	struct slot *mine;           /* in a try's process: its own */
+	unsigned jobs, running;
+	unsigned begun, tries;
+	struct report_counts n;
+	bool stopping, progress;
+	int signal, signals;
+	sigset_t before; /* the signals that were blocked */
+	uint64_t start;
+	struct test_result first; /* the first run that failed */
+	unsigned first_run;
+	bool kept_failed; /* what is kept is of a run that failed, not of a flaky one */
+	char kept_name[64];
+	size_t kept_n;
+	char kept[OUTPUT_MAX];
+};
+
+bool test_many_wanted(const struct test_options *o)
+{
+	return o->repeat > 1 || o->retry;
+}
+
+/* --- how many at once --- */
+
+static uint64_t memory_available(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long long kib = 0;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return KIB(kib);
+}
+
+static unsigned count_jobs(const struct test_options *o)
+{
+	uint64_t each = o->run.mem + BESIDE, n = MIN(memory_available() / each, o->repeat);
+	cpu_set_t set;
+
+	if (o->jobs || o->run.n_vfio)
+		return o->jobs ? MIN(o->jobs, o->repeat) : 1; /* a device is in one guest */
+	if (!sched_getaffinity(0, sizeof(set), &set))
+		n = MIN(n, (uint64_t)CPU_COUNT(&set) / o->run.cpus);
+	while (n > 1 && cgroup_check_memory(n * each, 0))
+		n--;
+	error_clear();
+	return (unsigned)MAX(n, 1);
+}
+
+/* --- what is told meanwhile --- */
+
+static void tell_progress(struct many *m)
+{
+	const struct report_counts *n = &m->n;
+	unsigned done = n->passed + n->flaky + n->failed, all = n->runs;
+	uint64_t left = done ? (clock_ns() - m->start) / done * (all - done) / NS_PER_S : 0;
+
+	if (!m->progress)
+		return;
+	fprintf(stderr, "\r\033[K%u of %u runs, %u at once: %u failed, %u flaky", done, all,
+		m->running, n->failed, n->flaky);
+	if (done && done < all)
+		fprintf(stderr, "; %llu:%02llu left", (unsigned long long)left / 60,
+			(unsigned long long)left % 60);
+}
+
+static void end_progress(const struct many *m)
+{
+	if (m->progress)
+		fputs("\r\033[K", stderr);
+}
+
+/* Of the first failure everything is shown in the end; one that --retry made good gives way. */
+static void keep(struct many *m, const struct slot *s, bool run_failed)
+{
+	if (m->kept_failed || (*m->kept_name && !run_failed))
+		return;
+	m->kept_failed = run_failed;
+	snprintf(m->kept_name, sizeof(m->kept_name), "run %u, try %u", s->try.run, s->try.number);
+	memcpy(m->kept, s->output, s->n);
+	m->kept_n = s->n;
+}
+
+static void show_kept(const struct many *m)
+{
+	if (!*m->kept_name || m->options->repeat == 1)
+		return;
+	fprintf(stderr, "thru: the end of what %s said:\n", m->kept_name);
+	fwrite(m->kept, 1, m->kept_n, stderr);
+	if (m->kept_n && m->kept[m->kept_n - 1] != '\n')
+		fputc('\n', stderr);
+}
+
+/* --- one try --- */
+
+static int memory_file(bool wanted, int *ret_fd)
+{
+	*ret_fd = wanted ? memfd_create("report", MFD_CLOEXEC) : -1;
+	return wanted && *ret_fd < 0 ? fail(STATUS_HOST, errno, "memfd_create: %s", strerror(errno))
+				     : 0;
+}
+
+/* In the child: our streams are the try's, or a pipe; nobody types for one of many. */
+static int become_try(struct many *m, struct slot *s, int out, pid_t parent)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		return fail(STATUS_FAILURE, ESRCH, "thru test has ended");
+	if (null < 0)
+		return fail(STATUS_HOST, errno, "/dev/null: %s", strerror(errno));
+	dup2(null, STDIN_FILENO);
+	fd_close(&null);
+	if (out >= 0) {
+		dup2(out, STDOUT_FILENO);
+		dup2(out, STDERR_FILENO);
+	}
+	m->mine = s;
+	if (m->json)
+		fclose(m->json);
+	if (m->junit)
+		fclose(m->junit);
+	fd_close(&out);
+	fd_close(&s->out);
+	fd_close(&m->signals);
+	for (unsigned i = 0; i < m->jobs; i++)
+		if (&m->slots[i] != s)
+			fd_close(&m->slots[i].out);
+	sigprocmask(SIG_SETMASK, &m->before, NULL);
+	return 0;
+}
+
+/* Its slot has the run and the number. */
+static int begin(struct many *m, struct slot *s, bool *ret_child)
+{
+	const struct test_options *o = m->options;
+	struct test_try *try = &s->try;
+	int pipe[2] = { -1, -1 }, r;
+	pid_t parent = getpid();
+
+	*try->result = (struct test_result){ .told = false };
+	s->n = 0;
+	*try->log = 0;
+	if (o->log)
+		snprintf(try->log, sizeof(try->log), try->number > 1 ? "%s.%u.%u" : "%s.%u", o->log,
+			 try->run, try->number);
+	r = memory_file(o->json, &try->json);
+	if (!r)
+		r = memory_file(o->junit, &try->junit);
+	if (!r && o->repeat > 1 && pipe2(pipe, O_CLOEXEC))
+		r = fail(STATUS_HOST, errno, "pipe: %s", strerror(errno));
+	if (r)
+		return r;
+	s->out = pipe[0];
+	if (s->out >= 0)
+		fcntl(s->out, F_SETFL, O_NONBLOCK);
+	fflush(NULL);
+	s->pid = fork();
+	if (s->pid < 0) {
+		s->pid = 0;
+		r = fail(STATUS_HOST, errno, "fork: %s", strerror(errno));
+	}
+	*ret_child = !r && !s->pid;
+	if (*ret_child)
+		return become_try(m, s, pipe[1], parent);
+	fd_close(&pipe[1]);
+	m->running += !r;
+	return r;
+}
+
+static void stop(struct many *m)
+{
+	m->stopping = true;
+	for (unsigned i = 0; i < m->jobs; i++)
+		if (m->slots[i].pid)
+			kill(m->slots[i].pid, SIGTERM);
+}
+
+/* False when nothing more is there now. */
+static bool read_output(struct slot *s)
+{
+	ssize_t n;
+
+	if (s->n > sizeof(s->output) / 2) {
+		s->n -= sizeof(s->output) / 2;
+		memmove(s->output, s->output + sizeof(s->output) / 2, s->n);
+	}
+	n = read(s->out, s->output + s->n, sizeof(s->output) - s->n);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0)
+		fd_close(&s->out);
+	else
+		s->n += (size_t)n;
+	return n > 0;
+}
+
+static void copy(int fd, FILE *out)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	for (off_t at = 0; (n = pread(fd, bytes, sizeof(bytes), at)) > 0; at += n)
+		fwrite(bytes, 1, (size_t)n, out);
+}
+
+/* Of one whose process could not write it. */
+static void report_lost(const struct many *m, const struct test_try *try)
+{
+	const struct test_options *o = m->options;
+	struct klog *log = calloc(1, sizeof(*log));
+	struct link control = { .failed = 0 };
+	struct tap tap = { .n = 0 };
+	struct facts facts = { .log = log, .control = &control, .tap = &tap };
+	struct decision decision = { .verdict = try->result->verdict };
+	struct report report = { .decision = &decision,
+				 .facts = &facts,
+				 .kernel = o->run.kernel,
+				 .cmdline = o->run.cmdline,
+				 .command = o->command,
+				 .devices = o->vfio.at,
+				 .run = try->run,
+				 .number = try->number };
+
+	memcpy(decision.cause, try->result->cause, sizeof(decision.cause));
+	if (log && m->json)
+		report_json(&report, m->json);
+	if (log && m->junit)
+		report_junit(&report, m->junit);
+	free(log);
+}
+
+static void report_try(struct many *m, struct slot *s)
+{
+	const struct test_try *try = &s->try;
+
+	if (m->json)
+		report_json_try(m->json, try->run, try->number, !m->tries);
+	if (!try->result->told)
+		report_lost(m, try);
+	if (m->json && try->result->told)
+		copy(try->json, m->json);
+	if (m->json)
+		fputc('}', m->json);
+	if (m->junit && try->result->told)
+		copy(try->junit, m->junit);
+	fd_close(&s->try.json);
+	fd_close(&s->try.junit);
+	m->tries++;
+}
+
+/* --- the runs --- */
+
+/* What ended without a word of its own was ended by somebody. */
+static void describe(struct test_result *result, int wait_status)
+{
+	if (result->told)
+		return;
+	result->verdict = VERDICT_RUNNER;
+	result->status = STATUS_TEST_RUNNER;
+	if (WIFSIGNALED(wait_status))
+		snprintf(result->cause, sizeof(result->cause), "its process was ended by signal %d",
+			 WTERMSIG(wait_status));
+	else
+		snprintf(result->cause, sizeof(result->cause), "its process ended with status %d",
+			 WEXITSTATUS(wait_status));
+}
+
+/* A fault of the runner or of a device is there the next time, too: all ends with it. */
+static bool ends_all(const struct many *m, enum verdict verdict)
+{
+	return verdict == VERDICT_RUNNER || verdict == VERDICT_DEVICE || m->options->fail_fast;
+}
+
+/* True when the run is tried again, in the same slot. */
+static bool judge(struct many *m, struct slot *s)
+{
+	const struct test_result *result = s->try.result;
+	bool runner = result->verdict == VERDICT_RUNNER || result->verdict == VERDICT_DEVICE;
+	bool again = !runner && s->try.number <= m->options->retry && !m->stopping;
+
+	if (result->verdict == VERDICT_PASS) {
+		m->n.passed += s->try.number == 1;
+		m->n.flaky += s->try.number > 1;
+		return false;
+	}
+	if (m->stopping && (result->verdict == VERDICT_INTERRUPTED || !result->told))
+		return false; /* by us: it counts as not run */
+	end_progress(m);
+	if (m->options->repeat > 1)
+		fprintf(stderr, "thru: run %u, try %u: %s: %s\n", s->try.run, s->try.number,
+			verdict_name(result->verdict), result->cause);
+	keep(m, s, !again);
+	if (again)
+		return true;
+	if (!m->n.failed++) {
+		m->first = *result;
+		m->first_run = s->try.run;
+	}
+	if (ends_all(m, result->verdict))
+		stop(m);
+	return false;
+}
+
+static int end_try(struct many *m, struct slot *s, int wait_status, bool *ret_child)
+{
+	s->pid = 0;
+	m->running--;
+	while (s->out >= 0 && read_output(s))
+		;
+	fd_close(&s->out);
+	describe(s->try.result, wait_status);
+	report_try(m, s);
+	if (!judge(m, s))
+		return 0;
+	s->try.number++;
+	return begin(m, s, ret_child);
+}
+
+static int read_signals(struct many *m, bool *ret_child)
+{
+	struct signalfd_siginfo info;
+	int status, r = 0;
+
+	while (read(m->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD || m->signal)
+			continue;
+		m->signal = (int)info.ssi_signo;
+		stop(m);
+	}
+	for (unsigned i = 0; !r && !*ret_child && i < m->jobs; i++)
+		if (m->slots[i].pid &&
+		    waitpid(m->slots[i].pid, &status, WNOHANG) == m->slots[i].pid)
+			r = end_try(m, &m->slots[i], status, ret_child);
+	return r;
+}
+
+static int fill(struct many *m, bool *ret_child)
+{
+	int r = 0;
+
+	for (unsigned i = 0; !r && !*ret_child && i < m->jobs; i++) {
+		struct slot *s = &m->slots[i];
+
+		if (s->pid || m->stopping || m->begun == m->options->repeat)
+			continue;
+		s->try.run = ++m->begun;
+		s->try.number = 1;
+		r = begin(m, s, ret_child);
+	}
+	return r;
+}
+
+static void wait_for_one(struct many *m)
+{
+	struct pollfd p[1 + TEST_JOBS_MAX];
+
+	p[0] = (struct pollfd){ .fd = m->signals, .events = POLLIN };
+	for (unsigned i = 0; i < m->jobs; i++)
+		p[1 + i] = (struct pollfd){ .fd = m->slots[i].out, .events = POLLIN };
+	if (poll(p, 1 + m->jobs, m->progress ? PROGRESS_MS : -1) < 0)
+		return;
+	for (unsigned i = 0; i < m->jobs; i++)
+		if (p[1 + i].revents)
+			read_output(&m->slots[i]);
+}
+
+static int run_all(struct many *m, bool *ret_child)
+{
+	int r = fill(m, ret_child);
+
+	while (!r && !*ret_child && m->running) {
+		tell_progress(m);
+		wait_for_one(m);
+		r = read_signals(m, ret_child);
+		if (!r && !*ret_child)
+			r = fill(m, ret_child);
+	}
+	return r;
+}
+
+/* --- the whole --- */
+
+static int prepare(struct many *m)
+{
+	struct test_options own = *m->options;
+	sigset_t set;
+	int r;
+
+	own.log = NULL; /* each try has its own */
+	r = test_outputs_open(&own, &m->outputs);
+	if (r)
+		return r;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, &m->before);
+	signal(SIGPIPE, SIG_IGN);
+	m->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	m->slots = calloc(m->jobs, sizeof(*m->slots));
+	m->results = mmap(NULL, m->jobs * sizeof(*m->results), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (m->signals < 0 || !m->slots || m->results == MAP_FAILED)
+		return fail(STATUS_HOST, ENOMEM,
+			    "no memory for %u guests at once; give fewer in --jobs", m->jobs);
+	for (unsigned i = 0; i < m->jobs; i++) {
+		m->slots[i].out = m->slots[i].try.json = m->slots[i].try.junit = -1;
+		m->slots[i].try.result = &m->results[i];
+	}
+	if (m->outputs.json >= 0 && (m->json = fdopen(m->outputs.json, "w")))
+		m->outputs.json = -1;
+	if (m->outputs.junit >= 0 && (m->junit = fdopen(m->outputs.junit, "w")))
+		m->outputs.junit = -1;
+	if (m->json)
+		report_json_begin(m->json);
+	if (m->junit)
+		report_junit_begin(m->junit);
+	return 0;
+}
+
+static void decide_all(const struct many *m, struct test_result *ret)
+{
+	const struct report_counts *n = &m->n;
+	char counts[128];
+
+	snprintf(counts, sizeof(counts), "%u passed, %u flaky, %u failed, %u not run", n->passed,
+		 n->flaky, n->failed, n->runs - n->passed - n->flaky - n->failed);
+	*ret = (struct test_result){ .verdict = n->flaky ? VERDICT_FLAKY : VERDICT_PASS };
+	if (m->signal) {
+		ret->verdict = VERDICT_INTERRUPTED;
+		snprintf(ret->cause, sizeof(ret->cause), "ended by signal %d; %s", m->signal,
+			 counts);
+	} else if (n->failed) {
+		*ret = m->first;
+		snprintf(ret->cause, sizeof(ret->cause), "run %u of %u: %.500s; %s", m->first_run,
+			 n->runs, m->first.cause, counts);
+		return;
+	} else {
+		snprintf(ret->cause, sizeof(ret->cause), "%s", counts);
+	}
+	ret->status = verdict_status(ret->verdict, m->signal);
+}
+
+/* True when all that was asked for could be written. */
+static bool write_end(const char *option, const char *path, FILE *file)
+{
+	bool ok = file && !ferror(file);
+
+	if (!path)
+		return true;
+	ok = file && !fclose(file) && ok;
+	if (!ok)
+		log_warn("%s %s: %s; the verdict is not in it", option, path, strerror(errno));
+	return ok;
+}
+
+static int conclude(struct many *m)
+{
+	const struct test_options *o = m->options;
+	struct test_result all;
+	bool ok;
+
+	decide_all(m, &all);
+	end_progress(m);
+	show_kept(m);
+	if (m->json)
+		report_json_end(m->json, &m->n, all.verdict, all.status, all.cause);
+	if (m->junit)
+		report_junit_end(m->junit);
+	ok = write_end("--json", o->json, m->json);
+	ok = write_end("--junit", o->junit, m->junit) && ok;
+	m->json = m->junit = NULL;
+	if (!ok && !all.status) {
+		all.verdict = VERDICT_RUNNER;
+		all.status = STATUS_TEST_RUNNER;
+	}
+	error_clear();
+	if (all.status)
+		fail((enum exit_status)all.status, EIO, "%s: %s", verdict_name(all.verdict),
+		     all.cause);
+	else
+		fprintf(stderr, "thru: %s\n", all.cause);
+	return o->bisect ? verdict_bisect(all.verdict, o->no_boot_skips) : all.status;
+}
+
+static void release(struct many *m)
+{
+	if (m->json)
+		fclose(m->json);
+	if (m->junit)
+		fclose(m->junit);
+	test_outputs_close(&m->outputs);
+	fd_close(&m->signals);
+	if (m->results && m->results != MAP_FAILED)
+		munmap(m->results, m->jobs * sizeof(*m->results));
+	free(m->slots);
+	free(m);
+}
+
+/* One that could not be begun ends all; those that run are waited for, as after a signal. */
+static void wind_up(struct many *m, bool *ret_child)
+{
+	stop(m);
+	while (m->running) {
+		wait_for_one(m);
+		(void)!read_signals(m, ret_child);
+	}
+}
+
+int test_many(const struct test_options *options, int (*one)(void *ctx, const struct test_try *try),
+	      void *ctx, bool *ret_child)
+{
+	struct many *m = calloc(1, sizeof(*m));
+	int r;
+
+	*ret_child = false;
+	if (!m)
+		return STATUS_TEST_RUNNER;
+	m->options = options;
+	m->n.runs = options->repeat;
+	m->jobs = count_jobs(options);
+	m->start = clock_ns();
+	m->progress = options->repeat > 1 && isatty(STDERR_FILENO);
+	m->signals = m->outputs.log = m->outputs.json = m->outputs.junit = -1;
+	r = prepare(m);
+	if (!r)
+		r = run_all(m, ret_child);
+	if (*ret_child)
+		return r ? STATUS_TEST_RUNNER : one(ctx, &m->mine->try);
+	if (r) {
+		wind_up(m, ret_child);
+		r = STATUS_TEST_RUNNER;
+	} else {
+		r = conclude(m);
+	}
+	release(m);
+	return r;
+}
