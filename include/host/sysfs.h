@@ -49,6 +49,9 @@ void sysfs_set_root(const char *root);
 bool sysfs_read(const char *path, char *text, size_t size);
 bool sysfs_exists(const char *path);
 
+/* In the text of such a file, what follows `name` where a line begins with it; NULL: no line does. */
+const char *sysfs_field(const char *text, const char *name);
+
 /* Whether this process may read and write it. */
 bool sysfs_may_open(const char *path);
 

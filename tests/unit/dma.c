@@ -127,27 +127,19 @@ static void windows_without_end(void)
 	CHECK_ERROR("reserves more than 127 windows");
 }
 
-static uint64_t pinned(const char *text, unsigned uid)
-{
-	FILE *f = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-	uint64_t n = f ? dma_pinned_by(f, uid) : UINT64_MAX;
-
-	if (f)
-		fclose(f);
-	return n;
-}
-
 static void whose_pins(void)
 {
 	static const char status[] =
 		"Name:\tthru\nUid:\t1000\t0\t0\t0\nVmSize:\t 9 kB\nVmPin:\t  2048 kB\n";
 
-	CHECK_EQ(pinned(status, 1000), MIB(2)); /* the real user: current_user() */
-	CHECK_EQ(pinned(status, 0), 0);
-	CHECK_EQ(pinned("Uid:\t1000\t1000\t1000\t1000\nThreads:\t1\n", 1000),
+	CHECK_EQ(dma_pinned_by(status, 1000), MIB(2)); /* the real user: current_user() */
+	CHECK_EQ(dma_pinned_by(status, 0), 0);
+	CHECK_EQ(dma_pinned_by("Uid:\t1000\t1000\t1000\t1000\nThreads:\t1\n", 1000),
 		 0); /* a kernel thread */
-	CHECK_EQ(pinned("VmPin:\t  2048 kB\n", 1000), 0);
-	CHECK_EQ(pinned("Name:\tx", 1000), 0);
+	CHECK_EQ(dma_pinned_by("VmPin:\t  2048 kB\n", 1000), 0);
+	CHECK_EQ(dma_pinned_by("Name:\tx", 1000), 0);
+	/* A name is what its process likes. */
+	CHECK_EQ(dma_pinned_by("Name:\tUid:\t1000\nUid:\t0\nVmPin:\t 4 kB\n", 1000), 0);
 }
 
 /* As a process without privilege, whose limit is 4 MiB; as root of a user namespace of its own. */

@@ -20,8 +20,8 @@ bool memlock_is_void(void)
 
 	if (!sysfs_read("/proc/self/status", status, sizeof(status)))
 		return false;
-	at = strstr(status, "CapEff:");
-	if (!at || !(strtoull(at + strlen("CapEff:"), NULL, 16) & BIT64(CAP_IPC_LOCK)))
+	at = sysfs_field(status, "CapEff:");
+	if (!at || !(strtoull(at, NULL, 16) & BIT64(CAP_IPC_LOCK)))
 		return false;
 	/* A kernel without user namespaces has no such file. */
 	sysfs_path(path, "/proc/self/ns/user");

@@ -77,6 +77,17 @@ bool sysfs_read(const char *path, char *text, size_t size)
 	return read_text(fd, text, size);
 }
 
+const char *sysfs_field(const char *text, const char *name)
+{
+	const char *line = text;
+
+	while (line && strncmp(line, name, strlen(name)) != 0) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	return line ? line + strlen(name) : NULL;
+}
+
 bool sysfs_exists(const char *path)
 {
 	char whole[PATH_MAX];

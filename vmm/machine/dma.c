@@ -11,24 +11,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <host/memlock.h>
+#include <host/sysfs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-uint64_t dma_pinned_by(FILE *status, unsigned uid)
+uint64_t dma_pinned_by(const char *status, unsigned uid)
 {
-	unsigned long long kib = 0;
-	unsigned owner = ~uid;
-	char line[128];
+	const char *owner = sysfs_field(status, "Uid:"), *kib = sysfs_field(status, "VmPin:");
 
-	while (fgets(line, sizeof(line), status)) {
-		if (sscanf(line, "Uid: %u", &owner) == 1 && owner != uid)
-			return 0;
-		if (sscanf(line, "VmPin: %llu kB", &kib) == 1)
-			break;
-	}
-	return owner == uid ? KIB(kib) : 0;
+	if (!owner || !kib || strtoul(owner, NULL, 10) != uid)
+		return 0;
+	return KIB(strtoull(kib, NULL, 10));
 }
 
 /*
@@ -39,21 +35,17 @@ static uint64_t pinned_by_others(void)
 {
 	DIR *proc = opendir("/proc");
 	const struct dirent *entry;
+	char path[64], status[4096];
 	uint64_t sum = 0;
-	char path[64];
 
 	while (proc && (entry = readdir(proc))) {
 		long pid = strtol(entry->d_name, NULL, 10);
-		FILE *status;
 
 		if (!isdigit((unsigned char)*entry->d_name) || pid == getpid())
 			continue;
 		snprintf(path, sizeof(path), "/proc/%ld/status", pid);
-		status = fopen(path, "re");
-		if (!status)
-			continue; /* it has ended, or is hidden */
-		sum += dma_pinned_by(status, getuid());
-		fclose(status);
+		if (sysfs_read(path, status, sizeof(status))) /* else it has ended, or is hidden */
+			sum += dma_pinned_by(status, getuid());
 	}
 	if (proc)
 		closedir(proc);

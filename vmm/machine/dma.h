@@ -4,7 +4,6 @@
 
 #include <arch/arch.h>
 #include <host/way.h>
-#include <stdio.h>
 
 /*
  * Refuse what the user's limit on locked memory cannot hold: `size` bytes of guest RAM, beside what
@@ -27,4 +26,4 @@ int dma_map(struct vfio_space *space, const struct memory *memory, const struct 
 void dma_unmap(struct vfio_space *space, const struct memory *memory);
 
 /* For tests: bytes that a process with this /proc/PID/status has pinned, when it is `uid`'s; else 0. */
-uint64_t dma_pinned_by(FILE *status, unsigned uid);
+uint64_t dma_pinned_by(const char *status, unsigned uid);

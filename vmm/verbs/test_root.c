@@ -128,10 +128,9 @@ static int folder(struct job *j)
 
 static void limits(struct job *j)
 {
-	char text[32] = "";
-	_cleanup_fd_ int fd = open("/proc/sys/fs/nr_open", O_RDONLY | O_CLOEXEC);
+	char text[32];
 
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+	if (!sysfs_read("/proc/sys/fs/nr_open", text, sizeof(text)))
 		return;
 	text[strcspn(text, "\n")] = 0;
 	word(j, "nr_open", text);
@@ -237,20 +236,16 @@ static int add_modules(const struct test_options *o, const char *folder, struct 
 
 	for (unsigned i = 0; i < o->run.n_vfio; i++) {
 		char bdf[BDF_TEXT];
-		FILE *file;
 
 		if (o->run.vfio[i].by != DEVICE_BY_BDF)
 			continue;
 		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/modalias",
 			 bdf_format(o->run.vfio[i].bdf, bdf));
-		file = fopen(path, "re");
-		if (file && fgets(text[n], sizeof(text[n]), file)) {
-			text[n][strcspn(text[n], "\n")] = 0;
-			aliases[n] = text[n];
-			n++;
-		}
-		if (file)
-			fclose(file);
+		if (!sysfs_read(path, text[n], sizeof(text[n])) || !*text[n])
+			continue;
+		text[n][strcspn(text[n], "\n")] = 0;
+		aliases[n] = text[n];
+		n++;
 	}
 	aliases[n] = NULL;
 	return modules_add(tree, folder, names, aliases, &loaded);
