@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Configuration space of a passed function: which bits are the device's and which are ours, and what a
- * write to it sets off. The masks are made by config_shape.c from the tables of config_table.h and by the other parts, each for
- * its own capability; config.c answers by them.
+ * Configuration space of a passed function: which bits are the device's and which are ours, and what a write
+ * to it sets off. The masks are made by config_shape.c from the tables of config_table.h and by the other
+ * parts, each for its own capability; config.c answers by them.
  */
 #pragma once
 

@@ -10,10 +10,10 @@
  * tell of it: with PME_En set the host is given an eventfd, and when that fires, PME_Status is set.
  * There is no message to the guest: its functions have no root port, and PME's interrupt is a port's.
  *
- * Whatever wakes the device counts, also the host (power/control) or an access of the guest's own to
- * another register. While the device is up for that, VFIO cannot tell us of a wake-up, so the guest might
- * miss one; one that was none costs it only a look at its device. Afterwards the device stays up until the guest has taken
- * note: has put it into D0, or cleared PME_Status and so asked for the next. Going back to sleep by
+ * Whatever wakes the device counts, also the host (power/control) or an access of the guest's own to another
+ * register. While the device is up for that, VFIO cannot tell us of a wake-up, so the guest might miss one;
+ * one that was none costs it only a look at its device. Afterwards the device stays up until the guest has
+ * taken note: has put it into D0, or cleared PME_Status and so asked for the next. Going back to sleep by
  * ourselves would fight a host that wants it awake, and hide a device that waits for service.
  *
  * D3cold takes a working path back to D0 in firmware and board; where it has none the device is gone

@@ -5,8 +5,9 @@
  * what is wrong and what to do. Everyone above passes the number up unchanged; main() prints the
  * line once and exits with the recorded status. Guest misbehaviour is never an error (see log.h).
  *
- * A record is its thread's own, until it is dropped or handed over: with an event (loop.h), or by a
- * thread that ends to the one that joins it. So an attempt that failed on one thread does not hide why another one failed.
+ * A record is its thread's own, until it is dropped or handed over: with an event (loop.h), or by a thread
+ * that ends to the one that joins it. So an attempt that failed on one thread does not hide why another one
+ * failed.
  */
 #pragma once
 

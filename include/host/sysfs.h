@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the host's sysfs tells of PCI functions (Documentation/ABI/testing/sysfs-bus-pci, -vfio) and
- * the two writes that move one between drivers. No policy: whether a function is ready, and why not, is for hostfn/ to say.
- * The root is "/sys" and "/dev"; tests give a directory with the same shape (sysfs_set_root()).
+ * What the host's sysfs tells of PCI functions (Documentation/ABI/testing/sysfs-bus-pci, -vfio) and the two
+ * writes that move one between drivers. No policy: whether a function is ready, and why not, is for hostfn/
+ * to say. The root is "/sys" and "/dev"; tests give a directory with the same shape (sysfs_set_root()).
  */
 #pragma once
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * All of guest memory is populated before the guest runs, instead of page by page as it is touched, or at
- * once in the call that pins it. Threads take pieces in turn and have the kernel populate each (madvise(2), MADV_POPULATE_WRITE, Linux 5.14). Zeroing pages is the cost,
- * and it is the same for one thread or many, so that as many help as there are processors.
+ * once in the call that pins it. Threads take pieces in turn and have the kernel populate each (madvise(2),
+ * MADV_POPULATE_WRITE, Linux 5.14). Zeroing pages is the cost, and it is the same for one thread or many, so
+ * that as many help as there are processors.
  *
  * The threads touch nothing but the mapping and the counters here; the machine's thread starts them, goes
  * on with what takes time anyway (a device's reset), and waits.

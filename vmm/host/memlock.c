@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which processes the limit on locked memory does not count for (drivers/iommu/iommufd/pages.c, iopt_alloc_pages(); vfio_iommu_type1.c,
- * vfio_lock_acct()). Main thread.
+ * Which processes the limit on locked memory does not count for (drivers/iommu/iommufd/pages.c,
+ * iopt_alloc_pages(); vfio_iommu_type1.c, vfio_lock_acct()). Main thread.
  */
 #include "sysfs_path.h"
 

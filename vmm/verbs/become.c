@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Root's rights are given up for those of another user, for good (capabilities(7), keyrings(7), credentials(7)). What is left of
- * root's on purpose: limits, priorities, the control group, umask and ignored signals, which are how the
- * operator started the guest. Main thread only.
+ * Root's rights are given up for those of another user, for good (capabilities(7), keyrings(7),
+ * credentials(7)). What is left of root's on purpose: limits, priorities, the control group, umask and
+ * ignored signals, which are how the operator started the guest. Main thread only.
  */
 #include "become.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rule files of the operator: a line for each, which is read before there is a guest, so that a mistake in one is
- * refused while nothing has been started.
+ * Rule files of the operator: a line for each, which is read before there is a guest, so that a mistake in
+ * one is refused while nothing has been started.
  */
 #include <verdict/pattern.h>
 
