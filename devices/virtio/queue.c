@@ -299,7 +299,9 @@ static struct iovec part(const struct iovec *iov, unsigned n, size_t offset)
 	return (struct iovec){ NULL, 0 };
 }
 
-size_t virtio_iov_read(const struct iovec *iov, unsigned n, size_t offset, void *buf, size_t len)
+/* Between the vectors and what is ours: `into` it, or `from` it. */
+static size_t copy(const struct iovec *iov, unsigned n, size_t offset, uint8_t *into,
+		   const uint8_t *from, size_t len)
 {
 	size_t done = 0;
 
@@ -309,25 +311,19 @@ size_t virtio_iov_read(const struct iovec *iov, unsigned n, size_t offset, void 
 
 		if (!some)
 			break;
-		memcpy((uint8_t *)buf + done, p.iov_base, some);
+		memcpy(into ? into + done : p.iov_base, into ? p.iov_base : from + done, some);
 		done += some;
 	}
 	return done;
 }
 
+size_t virtio_iov_read(const struct iovec *iov, unsigned n, size_t offset, void *buf, size_t len)
+{
+	return copy(iov, n, offset, buf, NULL, len);
+}
+
 size_t virtio_iov_write(const struct iovec *iov, unsigned n, size_t offset, const void *buf,
 			size_t len)
 {
-	size_t done = 0;
-
-	while (done < len) {
-		struct iovec p = part(iov, n, offset + done);
-		size_t some = MIN(p.iov_len, len - done);
-
-		if (!some)
-			break;
-		memcpy(p.iov_base, (const uint8_t *)buf + done, some);
-		done += some;
-	}
-	return done;
+	return copy(iov, n, offset, NULL, buf, len);
 }

@@ -335,9 +335,7 @@ static void any_guest(void)
 	for (unsigned i = 0; i < 50000; i++) {
 		unsigned len, connected = 0;
 
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		test_random(&x);
 		len = lens[x & 3];
 		if (x >> 60 < 2)
 			control((uint16_t)(x >> 16));

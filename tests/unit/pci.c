@@ -468,9 +468,7 @@ static void random_guest(void)
 		unsigned len;
 		uint64_t at, value;
 
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		test_random(&x);
 		len = lens[x & 3];
 		at = (x & 4 ? A : B) + (x >> 8) % (x & 8 ? 64 : 4096);
 		value = x >> 20;

@@ -309,9 +309,7 @@ static void any_guest(void)
 	for (unsigned i = 0; i < 50000; i++) {
 		uint64_t where;
 
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		test_random(&x);
 		where = places[(x >> 8) % ARRAY_SIZE(places)];
 		switch (x >> 60) {
 		case 0 ... 3:

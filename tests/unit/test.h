@@ -97,6 +97,14 @@ static inline int test_main(const struct test *tests, unsigned n)
 	return failed != 0;
 }
 
+/* The next of numbers that look like chance and are the same each time (xorshift). The first is not 0. */
+static inline void test_random(uint64_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 7;
+	*x ^= *x << 17;
+}
+
 #define TEST_MAIN(table)                                    \
 	int main(void)                                      \
 	{                                                   \

@@ -1363,9 +1363,7 @@ static void random_guest(void)
 		unsigned len;
 		uint64_t at, value;
 
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		test_random(&x);
 		len = lens[x & 3];
 		value = x >> 24;
 		/* The status register would read as a lost device. */
