@@ -621,11 +621,50 @@ static void reports(void)
 	tap_deinit(&tap);
 }
 
+/*
+ * A whole report, as Linux 7.3.4 (guest-images/kernel) printed it when its list of executable formats was
+ * overwritten through /dev/mem: the first line decides, and what follows is kept to be decoded.
+ */
+static void real_oops(void)
+{
+	static const char text[] =
+		"[   10.181267] BUG: kernel NULL pointer dereference, address: 0000000000000028\n"
+		"[   10.209665] #PF: supervisor read access in kernel mode\n"
+		"[   10.210902] #PF: error_code(0x0000) - not-present page\n"
+		"[   10.214256] PGD bd8067 P4D beb067 PUD bda067 PMD 0 \n"
+		"[   10.216783] Oops: Oops: 0000 [#1] SMP\n"
+		"[   10.222181] CPU: 0 UID: 0 PID: 59 Comm: sh Not tainted 7.3.4-thru #1 PREEMPTLAZY  \n"
+		"[   10.224763] RIP: 0010:bprm_execve+0x27a/0x490\n"
+		"[   10.250154] Call Trace:\n"
+		"[   10.252087]  <TASK>\n"
+		"[   10.252709]  do_execveat_common+0x12e/0x170\n"
+		"[   10.253259]  __x64_sys_execve+0x30/0x50\n"
+		"[   10.253532]  do_syscall_64+0x59/0x300\n"
+		"[   10.258570]  entry_SYSCALL_64_after_hwframe+0x4b/0x53\n"
+		"[   10.272331]  </TASK>\n"
+		"[   10.278076] ---[ end trace 0000000000000000 ]---\n"
+		"[   10.280074] note: sh[59] exited with irqs disabled\n";
+	const struct klog_finding *f;
+
+	klog = (struct klog){ 0 };
+	log_is("[    0.000000] Linux version 7.3.4-thru\n[    8.990000] Run /init as init process\n");
+	CHECK_EQ(klog.n_trace, 0);
+	klog_feed(&klog, text, sizeof(text) - 1);
+	f = klog_decisive(&klog, false);
+	CHECK(f && f->verdict == VERDICT_OOPS && f->line == 3);
+	CHECK_EQ(klog.n_findings, 2);
+	CHECK_EQ(klog.n_trace, 16);
+	CHECK(strstr(klog.trace[0], "NULL pointer") && strstr(klog.trace[7], "Call Trace:"));
+	for (unsigned i = 0; i < 2 * KLOG_TRACE; i++)
+		klog_feed(&klog, "x\n", 2);
+	CHECK_EQ(klog.n_trace, KLOG_TRACE);
+}
+
 static const struct test tests[] = {
 	TEST(patterns),      TEST(rules),         TEST(log_lines),   TEST(log_flood),
 	TEST(serial_coding), TEST(control_lines), TEST(tap_results), TEST(tap_plans),
 	TEST(tap_nested),    TEST(tap_rubbish),   TEST(decisions),   TEST(no_pass_by_words),
-	TEST(statuses),      TEST(reports),
+	TEST(statuses),      TEST(reports),       TEST(real_oops),
 };
 
 int main(void)
