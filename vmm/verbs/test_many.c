@@ -1,49 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Many guests and one answer. Each try is a process of its own, which is `thru test` by the same code; it
- * writes its parts of the JSON and JUnit into memory files, and what it prints comes here through a pipe, of
- * which the end is kept. One thread, one poll(2). A try dies with us, and its VM with it.
+ * Many guests and one answer: which are begun, what they were, what is told of them. Each is a process of its
+ * own (test_try.c), which is `thru test` by the same code. One thread, one poll(2).
  */
 #include "test_many.h"
 
 #include "test_report.h"
+#include "test_try.h"
 
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/log.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <hostfn/cgroup.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX  (1u << 16) /* of what a try prints, its end */
-#define BESIDE      MIB(96)    /* what a guest takes beside its memory, with its root twice */
 #define PROGRESS_MS 1000
-
-struct slot {
-	struct test_try try;
-	pid_t pid; /* 0: free */
-	int out;   /* -1: the try has our own streams */
-	size_t n;
-	char output[OUTPUT_MAX];
-};
 
 struct many {
 	const struct test_options *options;
 	struct test_outputs outputs;
 	FILE *json, *junit;
-	struct slot *slots;
+	struct test_slot *slots;
 	struct test_result *results; /* shared, one for each slot */
-	struct slot *mine;           /* in a try's process: its own */
+	struct test_slot *mine;      /* in a try's process: its own */
 	unsigned jobs, running;
 	unsigned begun, tries;
 	struct report_counts n;
@@ -56,43 +42,12 @@ struct many {
 	bool kept_failed; /* what is kept is of a run that failed, not of a flaky one */
 	char kept_name[64];
 	size_t kept_n;
-	char kept[OUTPUT_MAX];
+	char kept[TEST_OUTPUT_MAX];
 };
 
 bool test_many_wanted(const struct test_options *o)
 {
 	return o->repeat > 1 || o->retry;
-}
-
-/* --- how many at once --- */
-
-static uint64_t memory_available(void)
-{
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
-	char line[128];
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return KIB(kib);
-}
-
-static unsigned count_jobs(const struct test_options *o)
-{
-	uint64_t each = o->run.mem + BESIDE, n = MIN(memory_available() / each, o->repeat);
-	cpu_set_t set;
-
-	if (o->jobs || o->run.n_vfio)
-		return o->jobs ? MIN(o->jobs, o->repeat) : 1; /* a device is in one guest */
-	if (!sched_getaffinity(0, sizeof(set), &set))
-		n = MIN(n, (uint64_t)CPU_COUNT(&set) / o->run.cpus);
-	while (n > 1 && cgroup_check_memory(n * each, 0))
-		n--;
-	error_clear();
-	return (unsigned)MAX(n, 1);
 }
 
 /* --- what is told meanwhile --- */
@@ -119,7 +74,7 @@ static void end_progress(const struct many *m)
 }
 
 /* Of the first failure everything is shown in the end; one that --retry made good gives way. */
-static void keep(struct many *m, const struct slot *s, bool run_failed)
+static void keep(struct many *m, const struct test_slot *s, bool run_failed)
 {
 	if (m->kept_failed || (*m->kept_name && !run_failed))
 		return;
@@ -139,84 +94,6 @@ static void show_kept(const struct many *m)
 		fputc('\n', stderr);
 }
 
-/* --- one try --- */
-
-static int memory_file(bool wanted, int *ret_fd)
-{
-	*ret_fd = wanted ? memfd_create("report", MFD_CLOEXEC) : -1;
-	return wanted && *ret_fd < 0 ? fail(STATUS_HOST, errno, "memfd_create: %s", strerror(errno))
-				     : 0;
-}
-
-/* In the child: our streams are the try's, or a pipe; nobody types for one of many. */
-static int become_try(struct many *m, struct slot *s, int out, pid_t parent)
-{
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		return fail(STATUS_FAILURE, ESRCH, "thru test has ended");
-	if (null < 0)
-		return fail(STATUS_HOST, errno, "/dev/null: %s", strerror(errno));
-	dup2(null, STDIN_FILENO);
-	fd_close(&null);
-	if (out >= 0) {
-		dup2(out, STDOUT_FILENO);
-		dup2(out, STDERR_FILENO);
-	}
-	m->mine = s;
-	if (m->json)
-		fclose(m->json);
-	if (m->junit)
-		fclose(m->junit);
-	fd_close(&out);
-	fd_close(&s->out);
-	fd_close(&m->signals);
-	for (unsigned i = 0; i < m->jobs; i++)
-		if (&m->slots[i] != s)
-			fd_close(&m->slots[i].out);
-	sigprocmask(SIG_SETMASK, &m->before, NULL);
-	return 0;
-}
-
-/* Its slot has the run and the number. */
-static int begin(struct many *m, struct slot *s, bool *ret_child)
-{
-	const struct test_options *o = m->options;
-	struct test_try *try = &s->try;
-	int pipe[2] = { -1, -1 }, r;
-	pid_t parent = getpid();
-
-	*try->result = (struct test_result){ .told = false };
-	s->n = 0;
-	*try->log = 0;
-	if (o->log)
-		snprintf(try->log, sizeof(try->log), try->number > 1 ? "%s.%u.%u" : "%s.%u", o->log,
-			 try->run, try->number);
-	r = memory_file(o->json, &try->json);
-	if (!r)
-		r = memory_file(o->junit, &try->junit);
-	if (!r && o->repeat > 1 && pipe2(pipe, O_CLOEXEC))
-		r = fail(STATUS_HOST, errno, "pipe: %s", strerror(errno));
-	if (r)
-		return r;
-	s->out = pipe[0];
-	if (s->out >= 0)
-		fcntl(s->out, F_SETFL, O_NONBLOCK);
-	fflush(NULL);
-	s->pid = fork();
-	if (s->pid < 0) {
-		s->pid = 0;
-		r = fail(STATUS_HOST, errno, "fork: %s", strerror(errno));
-	}
-	*ret_child = !r && !s->pid;
-	if (*ret_child)
-		return become_try(m, s, pipe[1], parent);
-	fd_close(&pipe[1]);
-	m->running += !r;
-	return r;
-}
-
 static void stop(struct many *m)
 {
 	m->stopping = true;
@@ -225,95 +102,7 @@ static void stop(struct many *m)
 			kill(m->slots[i].pid, SIGTERM);
 }
 
-/* False when nothing more is there now. */
-static bool read_output(struct slot *s)
-{
-	ssize_t n;
-
-	if (s->n > sizeof(s->output) / 2) {
-		s->n -= sizeof(s->output) / 2;
-		memmove(s->output, s->output + sizeof(s->output) / 2, s->n);
-	}
-	n = read(s->out, s->output + s->n, sizeof(s->output) - s->n);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (n <= 0)
-		fd_close(&s->out);
-	else
-		s->n += (size_t)n;
-	return n > 0;
-}
-
-static void copy(int fd, FILE *out)
-{
-	char bytes[4096];
-	ssize_t n;
-
-	for (off_t at = 0; (n = pread(fd, bytes, sizeof(bytes), at)) > 0; at += n)
-		fwrite(bytes, 1, (size_t)n, out);
-}
-
-/* Of one whose process could not write it. */
-static void report_lost(const struct many *m, const struct test_try *try)
-{
-	const struct test_options *o = m->options;
-	struct klog *log = calloc(1, sizeof(*log));
-	struct link control = { .failed = 0 };
-	struct tap tap = { .n = 0 };
-	struct facts facts = { .log = log, .control = &control, .tap = &tap };
-	struct decision decision = { .verdict = try->result->verdict };
-	struct report report = { .decision = &decision,
-				 .facts = &facts,
-				 .kernel = o->run.kernel,
-				 .cmdline = o->run.cmdline,
-				 .command = o->command,
-				 .devices = o->vfio.at,
-				 .run = try->run,
-				 .number = try->number };
-
-	memcpy(decision.cause, try->result->cause, sizeof(decision.cause));
-	if (log && m->json)
-		report_json(&report, m->json);
-	if (log && m->junit)
-		report_junit(&report, m->junit);
-	free(log);
-}
-
-static void report_try(struct many *m, struct slot *s)
-{
-	const struct test_try *try = &s->try;
-
-	if (m->json)
-		report_json_try(m->json, try->run, try->number, !m->tries);
-	if (!try->result->told)
-		report_lost(m, try);
-	if (m->json && try->result->told)
-		copy(try->json, m->json);
-	if (m->json)
-		fputc('}', m->json);
-	if (m->junit && try->result->told)
-		copy(try->junit, m->junit);
-	fd_close(&s->try.json);
-	fd_close(&s->try.junit);
-	m->tries++;
-}
-
 /* --- the runs --- */
-
-/* What ended without a word of its own was ended by somebody. */
-static void describe(struct test_result *result, int wait_status)
-{
-	if (result->told)
-		return;
-	result->verdict = VERDICT_RUNNER;
-	result->status = STATUS_TEST_RUNNER;
-	if (WIFSIGNALED(wait_status))
-		snprintf(result->cause, sizeof(result->cause), "its process was ended by signal %d",
-			 WTERMSIG(wait_status));
-	else
-		snprintf(result->cause, sizeof(result->cause), "its process ended with status %d",
-			 WEXITSTATUS(wait_status));
-}
 
 /* A fault of the runner or of a device is there the next time, too: all ends with it. */
 static bool ends_all(const struct many *m, enum verdict verdict)
@@ -322,7 +111,7 @@ static bool ends_all(const struct many *m, enum verdict verdict)
 }
 
 /* True when the run is tried again, in the same slot. */
-static bool judge(struct many *m, struct slot *s)
+static bool judge(struct many *m, struct test_slot *s)
 {
 	const struct test_result *result = s->try.result;
 	bool runner = result->verdict == VERDICT_RUNNER || result->verdict == VERDICT_DEVICE;
@@ -351,15 +140,23 @@ static bool judge(struct many *m, struct slot *s)
 	return false;
 }
 
-static int end_try(struct many *m, struct slot *s, int wait_status, bool *ret_child)
+/* The signals' descriptor and the others' pipes stay the parent's: nothing of them is read in the child. */
+static int begin(struct many *m, struct test_slot *s, bool *ret_child)
 {
-	s->pid = 0;
+	int r = test_try_begin(s, m->options, &m->before, ret_child);
+
+	if (*ret_child)
+		m->mine = s;
+	else
+		m->running += !r;
+	return r;
+}
+
+static int end_try(struct many *m, struct test_slot *s, int wait_status, bool *ret_child)
+{
 	m->running--;
-	while (s->out >= 0 && read_output(s))
-		;
-	fd_close(&s->out);
-	describe(s->try.result, wait_status);
-	report_try(m, s);
+	test_try_end(s, wait_status);
+	test_try_report(s, m->options, m->json, m->junit, !m->tries++);
 	if (!judge(m, s))
 		return 0;
 	s->try.number++;
@@ -389,7 +186,7 @@ static int fill(struct many *m, bool *ret_child)
 	int r = 0;
 
 	for (unsigned i = 0; !r && !*ret_child && i < m->jobs; i++) {
-		struct slot *s = &m->slots[i];
+		struct test_slot *s = &m->slots[i];
 
 		if (s->pid || m->stopping || m->begun == m->options->repeat)
 			continue;
@@ -411,7 +208,7 @@ static void wait_for_one(struct many *m)
 		return;
 	for (unsigned i = 0; i < m->jobs; i++)
 		if (p[1 + i].revents)
-			read_output(&m->slots[i]);
+			test_try_read(&m->slots[i]);
 }
 
 static int run_all(struct many *m, bool *ret_child)
@@ -570,7 +367,7 @@ int test_many(const struct test_options *options, int (*one)(void *ctx, const st
 		return STATUS_TEST_RUNNER;
 	m->options = options;
 	m->n.runs = options->repeat;
-	m->jobs = count_jobs(options);
+	m->jobs = test_try_jobs(options);
 	m->start = clock_ns();
 	m->progress = options->repeat > 1 && isatty(STDERR_FILENO);
 	m->signals = m->outputs.log = m->outputs.json = m->outputs.junit = -1;
