@@ -8,12 +8,8 @@
  * the device is asked (io.h), others that come meanwhile wait, and read all-ones while it is reset
  * (PCIe 6.0 §6.6.2). An access to another device never waits for this one.
  *
- * The command register. The guest has its own, the device has what the guest last wrote: every write of
- * it is handed on, also one that changes nothing, because VFIO's recovery of a device that reset itself
- * hangs on it (vfio_basic_config_write()). Decode that goes on goes on in the device before a BAR comes
- * into the guest, and off when it is out of it; so does a power state in which no BAR answers. The kernel
- * is not relied on for that: a VF has no memory enable, and D1 and D2 take no mapping away. At the end,
- * and around a reset, the register is forced to 0: VFIO restores it after a reset, and DMA with it.
+ * Power. While the device sleeps no BAR of it is in the guest, also in D1 and D2, where the kernel takes no
+ * mapping away: it comes out before the device is told, and back when the device is awake.
  *
  * Resets. A function is made of a clean device and leaves a used one: whoever owns the devices resets
  * them together (reset.c) when no function exists any more.
@@ -21,6 +17,8 @@
  * Main thread where no vcpu runs, else a vcpu under the device lock.
  */
 #include "function.h"
+
+#include "command.h"
 #include "reset.h"
 
 #include <base/bytes.h>
@@ -31,8 +29,6 @@
 #include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
 
 static struct vfio_function *function_of(struct pci_function *pci)
 {
@@ -151,45 +147,7 @@ static void irqs_update(struct vfio_function *fn)
 	}
 }
 
-/* The command register, and what decodes. */
-
-static uint16_t command_of(const struct vfio_function *fn)
-{
-	return load_le16(fn->pci.config + PCI_COMMAND);
-}
-
-static void device_command(struct vfio_function *fn, uint16_t command)
-{
-	vfio_io_config_write(&fn->io, PCI_COMMAND, 2, command);
-}
-
-/* What a write makes of the guest's register. */
-static uint16_t command_written(const struct vfio_function *fn, unsigned offset, unsigned len,
-				uint32_t value)
-{
-	uint16_t mask = load_le16(fn->pci.writable + PCI_COMMAND);
-	uint8_t bytes[2];
-
-	store_le16(bytes, command_of(fn));
-	for (unsigned i = 0; i < len; i++)
-		if (offset + i >= PCI_COMMAND && offset + i < PCI_COMMAND + 2)
-			bytes[offset + i - PCI_COMMAND] = (uint8_t)(value >> (8 * i));
-	return (uint16_t)((command_of(fn) & ~mask) | (load_le16(bytes) & mask));
-}
-
-/* What is the guest's own is written, BARs come and go with it, and the device is kept in step. */
-static void write_command(struct vfio_function *fn, unsigned offset, unsigned len, uint32_t value)
-{
-	uint16_t before = command_of(fn), now = command_written(fn, offset, len, value);
-	uint16_t ahead = now | (before & DECODE);
-	bool comes_on = now & ~before & DECODE;
-
-	if (comes_on)
-		device_command(fn, ahead);
-	pci_config_write(&fn->pci, offset, len, value);
-	if (!comes_on || ahead != now)
-		device_command(fn, now);
-}
+/* Power. */
 
 static void set_asleep(struct vfio_function *fn, bool asleep)
 {
@@ -216,7 +174,7 @@ static void quiet(struct vfio_function *fn)
 {
 	irqs_off(fn);
 	trouble(fn, "power", vfio_power_up(&fn->power));
-	device_command(fn, 0);
+	vfio_command_force(&fn->io, 0);
 }
 
 /*
@@ -240,7 +198,7 @@ static void guest_reset(struct vfio_function *fn)
 		vfio_power_reset(&fn->power);
 	} else {
 		trouble(fn, "it was not reset", r);
-		device_command(fn, command_of(fn));
+		vfio_command_force(&fn->io, vfio_command_of(&fn->pci));
 	}
 	fn->resetting = false;
 	set_asleep(fn, vfio_power_asleep(&fn->power));
@@ -258,7 +216,7 @@ static void write_config(struct vfio_function *fn, unsigned offset, unsigned len
 	if (touched & VFIO_TOUCH_POWER && vfio_power_sleeps(&fn->power, offset, len, value))
 		set_asleep(fn, true);
 	if (touched & VFIO_TOUCH_COMMAND)
-		write_command(fn, offset, len, value);
+		vfio_command_write(&fn->io, &fn->pci, offset, len, value);
 	else
 		pci_config_write(&fn->pci, offset, len, value);
 	vfio_config_pass(&fn->config, offset, len, value);
@@ -366,7 +324,7 @@ static int init(struct vfio_function *fn, const struct vfio_function_config *con
 		return r;
 	fn->dev->state = VFIO_DEVICE_USED;
 	/* Whatever the host left there; the guest's own view starts at 0. */
-	device_command(fn, 0);
+	vfio_command_force(&fn->io, 0);
 	r = vfio_config_init(&fn->config, &fn->io, &fn->pci);
 	if (!r)
 		r = vfio_power_init(&fn->power, &fn->io, &fn->config, fn->loop, config->no_d3cold);

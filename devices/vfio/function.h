@@ -7,6 +7,7 @@
  *   io       access to the device by region; whether it is lost
  *   config   configuration space: which bits are the device's and which ours (config_shape.c,
  *            config_table.h), accesses (config.c)
+ *   command  the command register, the guest's and the device's
  *   bars     BARs as memory slots and trapped spans
  *   p2p      BARs within reach of the other devices
  *   rom      the expansion ROM as a copy
