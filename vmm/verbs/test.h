@@ -3,9 +3,10 @@
  * `thru test`, in pieces: which kernel (test_kernel.c), what its root holds (test_root.c), the run, watched
  * (test_watch.c), and what is written of it (test_report.c). test.c puts them together.
  *
- * The VM runs in a process of its own, which is `thru run` by the same code; this one watches it, keeps the
- * time and judges. So nothing that a guest says is read where its devices are, and a VMM that fails leaves
- * a verdict nevertheless. It dies with us, whatever we die of, and the kernel takes its devices back.
+ * The VM runs in a process of its own (test_vm.c), which is `thru run` by the same code; this one watches
+ * it, keeps the time and judges. So nothing that a guest says is read where its devices are, and a VMM that
+ * fails leaves a verdict nevertheless. It dies with us, whatever we die of, and the kernel takes its devices
+ * back.
  */
 #pragma once
 

@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include "run.h"
+#include "test_vm.h"
 
 #include <base/clock.h>
 #include <base/error.h>
@@ -23,13 +24,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PORTS    5 /* of the virtio console; the last where something is to be collected */
 #define STAGE    (1u << 16)
 #define CHUNK    4096 /* PIPE_BUF: what a pipe takes at once when poll() says that it takes any */
 #define LOG_MAX  MIB(64)
@@ -46,11 +45,9 @@ struct stream {
 struct watch {
 	struct test_watch *t;
 	const struct test_terminal *terminal;
-	pid_t vm;
-	struct run_account *account;                  /* shared with it */
-	int console_out, console_in, vm_err, signals; /* -1: not (any more) open */
-	int port_out[LINK_STREAMS]; /* control, stdout, stderr, files of the virtio console */
-	int port_in[2];             /* control, stdin */
+	struct test_vm vm;
+	struct run_account *account; /* shared with it */
+	int signals;
 	struct link_decoder decoder;
 	struct stream out[2], input;
 	bool input_end, input_told, lost, ended, stopping, asked, broke;
@@ -176,12 +173,12 @@ static void console(struct watch *w, const uint8_t *bytes, size_t n)
 static void read_console(struct watch *w)
 {
 	uint8_t bytes[CHUNK];
-	ssize_t n = read(w->console_out, bytes, sizeof(bytes));
+	ssize_t n = read(w->vm.console_out, bytes, sizeof(bytes));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		fd_close(&w->console_out);
+		fd_close(&w->vm.console_out);
 		return;
 	}
 	moment(w, MOMENT_CONSOLE);
@@ -192,12 +189,12 @@ static void read_console(struct watch *w)
 static void read_port(struct watch *w, unsigned stream)
 {
 	uint8_t bytes[CHUNK];
-	ssize_t n = read(w->port_out[stream], bytes, sizeof(bytes));
+	ssize_t n = read(w->vm.port_out[stream], bytes, sizeof(bytes));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		fd_close(&w->port_out[stream]);
+		fd_close(&w->vm.port_out[stream]);
 		return;
 	}
 	w->last_byte = clock_ns();
@@ -213,12 +210,12 @@ static void read_message(struct watch *w)
 {
 	struct test_watch *t = w->t;
 	char text[512];
-	ssize_t n = read(w->vm_err, text, sizeof(text));
+	ssize_t n = read(w->vm.err, text, sizeof(text));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		fd_close(&w->vm_err);
+		fd_close(&w->vm.err);
 		return;
 	}
 	/* What is said last counts: keep the end. */
@@ -250,13 +247,13 @@ static size_t send_stream(struct watch *w, unsigned stream, const uint8_t *bytes
 	ssize_t done;
 
 	if (!c->serial) {
-		done = write(w->port_in[stream], bytes, n);
+		done = write(w->vm.port_in[stream], bytes, n);
 		return done > 0 ? (size_t)done : 0;
 	}
 	for (size_t i = 0; i < n; i++)
 		link_encode(stream, bytes[i], coded + 2 * i);
 	c->sent += n;
-	if (write(w->console_in, coded, 2 * n) != (ssize_t)(2 * n) && errno == EAGAIN)
+	if (write(w->vm.console_in, coded, 2 * n) != (ssize_t)(2 * n) && errno == EAGAIN)
 		c->lie = "an acknowledgement of what it did not read";
 	return n;
 }
@@ -328,7 +325,7 @@ static void stop(struct watch *w)
 		return;
 	w->stopping = true;
 	w->stopped_at = clock_ns();
-	kill(w->vm, SIGTERM);
+	kill(w->vm.pid, SIGTERM);
 }
 
 /*
@@ -338,7 +335,7 @@ static void stop(struct watch *w)
 static void ask_by_break(struct watch *w)
 {
 	w->broke = true;
-	if (write(w->console_in, "\xffw\xfft", 4) != 4)
+	if (write(w->vm.console_in, "\xffw\xfft", 4) != 4)
 		log_warn(
 			"the guest's console takes no more input; its kernel is not asked where it "
 			"stands");
@@ -366,7 +363,7 @@ static void reap(struct watch *w)
 	struct rusage usage;
 	int status;
 
-	if (wait4(w->vm, &status, WNOHANG, &usage) != w->vm)
+	if (wait4(w->vm.pid, &status, WNOHANG, &usage) != w->vm.pid)
 		return;
 	w->ended = true;
 	w->t->peak_kib = (uint64_t)usage.ru_maxrss;
@@ -432,7 +429,7 @@ static uint64_t clock_work(struct watch *w)
 
 	if (w->stopping) {
 		if (now >= after(w->stopped_at, GRACE_S))
-			kill(w->vm, SIGKILL);
+			kill(w->vm.pid, SIGKILL);
 		return after(w->stopped_at, GRACE_S);
 	}
 	if (w->asked) {
@@ -484,16 +481,16 @@ static void turn(struct watch *w)
 			   w->t->control.state == LINK_STARTED;
 	struct pollfd p[] = {
 		{ .fd = w->signals, .events = POLLIN },
-		{ .fd = has_room(w) ? w->console_out : -1, .events = POLLIN },
-		{ .fd = w->vm_err, .events = POLLIN },
+		{ .fd = has_room(w) ? w->vm.console_out : -1, .events = POLLIN },
+		{ .fd = w->vm.err, .events = POLLIN },
 		{ .fd = wants_input ? STDIN_FILENO : -1, .events = POLLIN },
 		{ .fd = w->out[0].n ? w->out[0].fd : -1, .events = POLLOUT },
 		{ .fd = w->out[1].n ? w->out[1].fd : -1, .events = POLLOUT },
-		{ .fd = w->port_out[LINK_CONTROL], .events = POLLIN },
-		{ .fd = has_room(w) ? w->port_out[LINK_STDOUT] : -1, .events = POLLIN },
-		{ .fd = has_room(w) ? w->port_out[LINK_STDERR] : -1, .events = POLLIN },
-		{ .fd = w->port_out[LINK_FILES], .events = POLLIN },
-		{ .fd = w->input.n && !w->t->control.serial ? w->port_in[LINK_STDIN] : -1,
+		{ .fd = w->vm.port_out[LINK_CONTROL], .events = POLLIN },
+		{ .fd = has_room(w) ? w->vm.port_out[LINK_STDOUT] : -1, .events = POLLIN },
+		{ .fd = has_room(w) ? w->vm.port_out[LINK_STDERR] : -1, .events = POLLIN },
+		{ .fd = w->vm.port_out[LINK_FILES], .events = POLLIN },
+		{ .fd = w->input.n && !w->t->control.serial ? w->vm.port_in[LINK_STDIN] : -1,
 		  .events = POLLOUT },
 	};
 	uint64_t next = clock_work(w);
@@ -521,56 +518,13 @@ static void turn(struct watch *w)
 /* Up to the last byte: the VMM has ended, its pipes are empty, and what came is written. */
 static bool done(const struct watch *w)
 {
-	return w->ended && w->console_out < 0 && w->vm_err < 0 && w->port_out[LINK_CONTROL] < 0 &&
-	       w->port_out[LINK_STDOUT] < 0 && w->port_out[LINK_STDERR] < 0 &&
-	       w->port_out[LINK_FILES] < 0 &&
+	return w->ended && w->vm.console_out < 0 && w->vm.err < 0 &&
+	       w->vm.port_out[LINK_CONTROL] < 0 && w->vm.port_out[LINK_STDOUT] < 0 &&
+	       w->vm.port_out[LINK_STDERR] < 0 && w->vm.port_out[LINK_FILES] < 0 &&
 	       (w->lost || (!w->out[0].n && !w->out[1].n) || w->t->facts.signal);
 }
 
-/* --- the VM's process --- */
-
-/* What leads to the VM and back, each a pipe; the ends [0] read and [1] write. */
-enum {
-	PIPE_CONSOLE_IN,
-	PIPE_CONSOLE,
-	PIPE_ERR,
-	PIPE_CONTROL_IN,
-	PIPE_STDIN,
-	PIPE_CONTROL,
-	PIPE_STDOUT,
-	PIPE_STDERR,
-	PIPE_FILES,
-	PIPES
-};
-
-/* In the child: its console is our pipe, its end is ours. */
-static int become_vm(int (*pipes)[2], pid_t parent, struct virtio_console_port *ports)
-{
-	static const char *const names[] = { "thru.control", "thru.stdin", "thru.stdout",
-					     "thru.stderr", "thru.files" };
-	const int in[] = { pipes[PIPE_CONTROL_IN][0], pipes[PIPE_STDIN][0], -1, -1, -1 };
-	const int out[] = { pipes[PIPE_CONTROL][1], -1, pipes[PIPE_STDOUT][1],
-			    pipes[PIPE_STDERR][1], pipes[PIPE_FILES][1] };
-	sigset_t none;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		return fail(STATUS_FAILURE, ESRCH, "thru test has ended");
-	for (unsigned i = 0; i < PIPES; i++)
-		fd_close(
-			&pipes[i][i == PIPE_CONSOLE_IN || i == PIPE_CONTROL_IN || i == PIPE_STDIN]);
-	dup2(pipes[PIPE_CONSOLE_IN][0], STDIN_FILENO);
-	dup2(pipes[PIPE_CONSOLE][1], STDOUT_FILENO);
-	dup2(pipes[PIPE_ERR][1], STDERR_FILENO);
-	for (unsigned i = 0; i < PORTS; i++)
-		ports[i] = (struct virtio_console_port){ .name = names[i],
-							 .in_fd = in[i],
-							 .out_fd = out[i] };
-	setpgid(0, 0); /* a terminal's Ctrl-C is for thru test, which ends it in order */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	return 0;
-}
+/* --- life --- */
 
 static int watch_signals(struct watch *w)
 {
@@ -613,44 +567,6 @@ static void split_message(struct watch *w)
 	w->t->facts.vm_message = text;
 }
 
-/* Ours to write to, and the VM's ends of the ports, never block; its console may, as a terminal's would. */
-static bool blocks(unsigned i, unsigned end)
-{
-	return i == PIPE_ERR || (i == PIPE_CONSOLE_IN && !end) || i == PIPE_CONSOLE;
-}
-
-static int start(struct watch *w, struct virtio_console_port *ports, bool *ret_child)
-{
-	int pipes[PIPES][2];
-	pid_t parent = getpid();
-
-	for (unsigned i = 0; i < PIPES; i++) {
-		if (pipe2(pipes[i], O_CLOEXEC))
-			return fail(STATUS_HOST, errno, "pipe: %s", strerror(errno));
-		for (unsigned end = 0; end < 2; end++)
-			if (!blocks(i, end))
-				fcntl(pipes[i][end], F_SETFL, O_NONBLOCK);
-	}
-	fflush(NULL);
-	w->vm = fork();
-	if (w->vm < 0)
-		return fail(STATUS_HOST, errno, "fork: %s", strerror(errno));
-	*ret_child = w->vm == 0;
-	if (*ret_child)
-		return become_vm(pipes, parent, ports);
-	for (unsigned i = 0; i < PIPES; i++)
-		fd_close(
-			&pipes[i][i != PIPE_CONSOLE_IN && i != PIPE_CONTROL_IN && i != PIPE_STDIN]);
-	w->console_in = pipes[PIPE_CONSOLE_IN][1];
-	w->port_in[LINK_CONTROL] = pipes[PIPE_CONTROL_IN][1];
-	w->port_in[LINK_STDIN] = pipes[PIPE_STDIN][1];
-	w->console_out = pipes[PIPE_CONSOLE][0];
-	w->vm_err = pipes[PIPE_ERR][0];
-	for (unsigned i = 0; i < LINK_STREAMS; i++)
-		w->port_out[i] = pipes[PIPE_CONTROL + i][0];
-	return 0;
-}
-
 static void finish(struct watch *w)
 {
 	static const char cut[] = "\nthru: the log was cut here: %llu bytes more came\n";
@@ -666,9 +582,9 @@ static void finish(struct watch *w)
 	w->t->facts.log = &w->t->log;
 	w->t->facts.control = &w->t->control;
 	w->t->facts.tap = &w->t->tap;
-	fd_close(&w->console_in);
-	fd_close(&w->port_in[LINK_CONTROL]);
-	fd_close(&w->port_in[LINK_STDIN]);
+	fd_close(&w->vm.console_in);
+	fd_close(&w->vm.port_in[LINK_CONTROL]);
+	fd_close(&w->vm.port_in[LINK_STDIN]);
 	fd_close(&w->signals);
 }
 
@@ -676,7 +592,7 @@ int test_watch_run(struct test_watch *t, const struct run_options *guest,
 		   const struct test_terminal *terminal, bool *ret_child)
 {
 	struct watch *w = calloc(1, sizeof(*w));
-	struct virtio_console_port ports[PORTS];
+	struct virtio_console_port ports[TEST_PORTS];
 	struct run_account *account;
 	int r;
 
@@ -685,7 +601,7 @@ int test_watch_run(struct test_watch *t, const struct run_options *guest,
 		return fail(STATUS_HOST, ENOMEM, "no memory to watch a guest");
 	w->t = t;
 	w->terminal = terminal;
-	w->console_in = w->console_out = w->vm_err = w->signals = -1;
+	w->vm.console_in = w->vm.console_out = w->vm.err = w->signals = -1;
 	w->out[0].fd = STDOUT_FILENO;
 	w->out[1].fd = STDERR_FILENO;
 	t->facts.vm = -1;
@@ -695,11 +611,11 @@ int test_watch_run(struct test_watch *t, const struct run_options *guest,
 				     : watch_signals(w);
 	moment(w, MOMENT_VM);
 	if (!r)
-		r = start(w, ports, ret_child);
+		r = test_vm_start(&w->vm, ports, ret_child);
 	if (!r && *ret_child) {
 		account = w->account;
 		free(w);
-		return run_guest(guest, ports, t->collect.n ? PORTS : PORTS - 1, account);
+		return run_guest(guest, ports, t->collect.n ? TEST_PORTS : TEST_PORTS - 1, account);
 	}
 	while (!r && !done(w))
 		turn(w);
