@@ -120,7 +120,7 @@ watcher=$!
 
 status= why=
 deadline=$((SECONDS + ${timeout:-300}))
-exec 6< <(exec tr -d '\r' <"$run/control")
+exec 6< <(exec stdbuf -oL tr -d '\r' <"$run/control")
 while [ -z "$status$why" ]; do
 	left=$((deadline - SECONDS)); [ $left -gt 0 ] || left=0
 	IFS= read -r -t $((left + 1)) -u 6 line
