@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cli/device_option.h>
+#include <cli/disk_option.h>
 
 #include <base/types.h>
 #include <host/sysfs.h>
 #include <stdio.h>
 
 #define OPTIONS_VFIO_MAX        32
+#define OPTIONS_DISK_MAX        8
 #define OPTIONS_CPUS_MAX        65535 /* a sanity bound: KVM and the board say what they allow */
 #define OPTIONS_MEM_DEFAULT     MIB(512)
 #define OPTIONS_CMDLINE_DEFAULT "console=ttyS0"
@@ -29,6 +31,8 @@ struct run_options {
 	bool prealloc;     /* all of it before the guest starts */
 	struct device_option vfio[OPTIONS_VFIO_MAX];
 	unsigned n_vfio;
+	struct disk_option disks[OPTIONS_DISK_MAX];
+	unsigned n_disks;
 	int iommufd;    /* given by --iommufd; -1: open /dev/iommu */
 	unsigned allow; /* HOSTSAFE_* that --allow named */
 	int vfio_api;   /* an enum vfio_way; HOSTWAY_ANY: the best */

@@ -8,7 +8,7 @@
 #include <machine/passthrough.h>
 #include <machine/vcpu.h>
 
-#define MACHINE_VIRTIO_MAX 8
+#define MACHINE_VIRTIO_MAX 12
 
 struct machine {
 	struct board board;

@@ -125,6 +125,19 @@ static int set_vfio(void *to, const char *value)
 	return 0;
 }
 
+static int set_disk(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	if (o->n_disks == OPTIONS_DISK_MAX)
+		return options_refuse("--disk %s: more than %u disks; leave some out", value,
+				      OPTIONS_DISK_MAX);
+	if (disk_option_parse(value, &o->disks[o->n_disks]))
+		return -EINVAL;
+	o->n_disks++;
+	return 0;
+}
+
 static int set_iommufd(void *to, const char *value)
 {
 	struct run_options *o = to;
@@ -268,6 +281,9 @@ const struct option options_run[] = {
 	  "[,vf-token=UUID][,group-fd=N][,container-fd=N];\n"
 	  "or group-fd=N alone;\n"
 	  "once for each function; see thru devices, thru bind" },
+	{ "--disk", "FILE", true, set_disk,
+	  "a raw image or block device as a virtio disk, /dev/vda\n"
+	  "first; FILE[,ro][,serial=TEXT][,discard=on]" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu; see thru open" },
 	{ "--vfio-api", "WAY", false, set_vfio_api,
 	  "how devices are had: cdev, group-iommufd or group\n"

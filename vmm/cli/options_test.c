@@ -15,7 +15,7 @@
 
 struct words {
 	struct test_options o;
-	char *run[2 * (OPTIONS_VFIO_MAX + 16) + 1]; /* argv of `thru run` */
+	char *run[2 * (OPTIONS_VFIO_MAX + OPTIONS_DISK_MAX + 16) + 1]; /* argv of `thru run` */
 	int n;
 	uint64_t slow; /* in thousandths */
 };
@@ -51,6 +51,7 @@ PASSED(cpus)
 PASSED(mem)
 PASSED(iommufd)
 PASSED(allow)
+PASSED(disk)
 
 static int set_vfio(void *to, const char *value)
 {
@@ -236,9 +237,10 @@ const struct option options_test[] = {
 	{ "--add", "HOSTPATH", true, set_add,
 	  "a file or folder for the guest's root; :GUESTPATH puts\n"
 	  "it elsewhere" },
-	{ "--cpus", "N", false, set_cpus, "as for thru run, like the next five" },
+	{ "--cpus", "N", false, set_cpus, "as for thru run, like the next six" },
 	{ "--mem", "SIZE", false, set_mem, "[512M]" },
 	{ "--vfio", "DEVICE", true, set_vfio, "give the guest a PCI function" },
+	{ "--disk", "FILE", true, set_disk, "a virtio disk, as for thru run" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu" },
 	{ "--allow", "WHAT", true, set_allow, "unsafe-interrupts or acs-override" },
 	{ "--cmdline", "STRING", false, set_cmdline, "more for the kernel's command line" },

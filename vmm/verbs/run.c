@@ -8,13 +8,13 @@
 
 #include "control.h"
 #include "run_serial.h"
+#include "run_virtio.h"
 #include "terminal.h"
 
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/fd.h>
 #include <base/log.h>
-#include <devices/virtio_console.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <host/explain.h>
@@ -46,8 +46,7 @@ struct run {
 	struct run_serial serial;
 	const struct virtio_console_port *ports; /* n_ports of them */
 	unsigned n_ports;
-	struct virtio_console *console;
-	struct virtio_device *virtio[1];
+	struct run_virtio virtio;
 	struct run_account *account;    /* NULL: nobody asks */
 	unsigned reboots, reboots_told; /* in a row, each soon after its start */
 	bool stats_lost;
@@ -193,13 +192,8 @@ static int prepare(struct run *run)
 				    &run->loop, &run->config.serial);
 	/* thru test asks a kernel that way where it stands. */
 	run->config.serial.breaks = run->account;
-	if (!r && run->n_ports)
-		r = virtio_console_create(run->ports, run->n_ports, &run->console);
-	if (!r && run->console) {
-		run->virtio[0] = virtio_console_device(run->console);
-		run->config.virtio = run->virtio;
-		run->config.n_virtio = ARRAY_SIZE(run->virtio);
-	}
+	if (!r)
+		r = run_virtio_open(&run->virtio, o, run->ports, run->n_ports, &run->config);
 	if (!r)
 		stats_init(&run->stats, &run->passthrough, o->stats);
 	if (!r && o->trace)
@@ -311,7 +305,7 @@ static void run_all(void *ctx)
 	stats_deinit(&run->stats);
 	explain_phase("the devices go back; closing a file undoes its bind");
 	passthrough_close(&run->passthrough);
-	virtio_console_destroy(run->console);
+	run_virtio_close(&run->virtio);
 	explain_stop();
 	error_put(&why);
 }

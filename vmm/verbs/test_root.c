@@ -228,8 +228,9 @@ static int add_files(struct tree *tree, const struct option_list *list)
 /* What passed devices call themselves, for their drivers (modalias in sysfs). */
 static int add_modules(const struct test_options *o, const char *folder, struct tree *tree)
 {
-	static const char *const names[] = { "virtio_pci", "virtio_console", "pvpanic_pci",
-					     "pvpanic", NULL };
+	static const char *const names[] = { "virtio_pci", "virtio_console", "virtio_rng",
+					     "virtio_blk", "pvpanic_pci",    "pvpanic",
+					     NULL };
 	char text[OPTIONS_VFIO_MAX][128], path[PATH_MAX];
 	const char *aliases[OPTIONS_VFIO_MAX + 1];
 	unsigned n = 0, loaded;

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The virtio devices of a guest: made once, plugged into each of its machines (--on-reboot restart).
+ * On the machine's thread.
+ */
+#pragma once
+
+#include <arch/arch.h>
+#include <cli/options.h>
+#include <devices/virtio_block.h>
+#include <devices/virtio_console.h>
+#include <devices/virtio_rng.h>
+
+struct run_virtio {
+	struct virtio_console *console;
+	struct virtio_rng *rng;
+	struct virtio_block *disks[OPTIONS_DISK_MAX];
+	struct virtio_device *devices[OPTIONS_DISK_MAX + 2];
+	unsigned n;
+};
+
+/* `options` outlives them. On failure run_virtio_close() cleans up. */
+int run_virtio_open(struct run_virtio *virtio, const struct run_options *options,
+		    const struct virtio_console_port *ports, unsigned n_ports,
+		    struct board_config *board) _must_check_;
+void run_virtio_close(struct run_virtio *virtio);
