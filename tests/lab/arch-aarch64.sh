@@ -11,6 +11,7 @@
 
 arch_machine=(-M virt,virtualization=on,gic-version=3,its=on -cpu neoverse-v1,pauth-impdef=on)
 arch_iommu=
+arch_debian=debian-kernel
 case $page_size in
 4K)      arch_kernel=kernel ;;
 16K|64K) arch_kernel=kernel/${page_size,,} ;;

@@ -16,7 +16,7 @@
 arch_machine=(-M q35,kernel-irqchip=off -cpu max,+svm)
 arch_iommu=intel-iommu
 arch_iommu_default=intremap=on
-arch_kernel=vmlinux
+arch_kernel=vmlinux arch_debian=debian-vmlinux
 [ "$page_size" = 4K ] || bad "--page-size $page_size: x86_64 has 4K only"
 arch_append="console=ttyS0 iommu=pt intel_iommu=on no_timer_check kvm.tsc_tolerance_ppm=20000"
 
