@@ -112,6 +112,9 @@ bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret
  */
 bool sysfs_cdev_group(unsigned int major, unsigned int minor, int *ret, bool *ret_noiommu);
 
+/* Whether the device of that number is one of VFIO's that has no IOMMU behind it. */
+bool sysfs_cdev_noiommu(unsigned int major, unsigned int minor);
+
 /* Whether that function can signal PME from a state that it sleeps in: D3hot, D3cold. */
 bool sysfs_cdev_can_wake(unsigned int major, unsigned int minor);
 bool sysfs_can_wake(struct bdf bdf); /* the same by its address */

@@ -8,6 +8,11 @@
 
 #define HOSTFN_WHY 512
 
+/* VFIO's no-IOMMU mode, in which no flag would make a guest safe: drivers/vfio/Kconfig, VFIO_NOIOMMU. */
+#define HOSTFN_NOIOMMU                                                                       \
+	"is given away without an IOMMU (noiommu): by DMA the guest would reach all of the " \
+	"host's memory, and no option makes that safe"
+
 /*
  * 0 when it is ready. Otherwise -errno, and `why` holds what is wrong and what to do, without the
  * function's name before it: "is bound to e1000e; run: thru bind 0000:01:00.0". Nothing is recorded.

@@ -36,6 +36,18 @@ bool sysfs_cdev_function(unsigned int major, unsigned int minor, struct bdf *ret
 	return bdf_parse(last ? last + 1 : target, ret);
 }
 
+/* .../vfio-dev/noiommu-vfio0, since Linux 7.3 (drivers/vfio/vfio_main.c). */
+bool sysfs_cdev_noiommu(unsigned int major, unsigned int minor)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	ssize_t n;
+
+	sysfs_path(path, "/sys/dev/char/%u:%u", major, minor);
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n > 0 ? n : 0] = 0;
+	return strstr(target, "/vfio-dev/noiommu-");
+}
+
 /* .../devices/virtual/vfio/7, or noiommu-7 (drivers/vfio/group.c). */
 bool sysfs_cdev_group(unsigned int major, unsigned int minor, int *ret, bool *ret_noiommu)
 {

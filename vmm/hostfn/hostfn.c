@@ -158,7 +158,9 @@ int hostfn_possible(const struct host_function *fn, char *why, size_t size)
 	if (hostfn_is_bridge(fn))
 		return answer(a, EINVAL,
 			      "is a bridge: it stays with the host; choose a function behind it");
-	if (fn->group < 0 || is_noiommu(fn))
+	if (is_noiommu(fn))
+		return answer(a, EPERM, HOSTFN_NOIOMMU "; %s", iommu_advice());
+	if (fn->group < 0)
 		return answer(a, ENODEV, "has no IOMMU group: the IOMMU is off; %s",
 			      iommu_advice());
 	if (sysfs_group_reserves(fn->group, "direct"))
