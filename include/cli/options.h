@@ -55,6 +55,7 @@ struct open_options {
 	char **command;     /* argv's own end, NULL at its end; NULL: none */
 	uint64_t memlock;   /* bytes; 0: as it is; UINT64_MAX: unlimited */
 	unsigned allow;     /* HOSTSAFE_* */
+	int vfio_api;       /* as of run_options */
 	bool bind;          /* to vfio-pci, where they are not */
 	bool force;         /* with that, what the host uses, too */
 	bool bound;         /* hand them over bound to the iommufd */

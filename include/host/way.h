@@ -53,6 +53,12 @@ int vfio_space_open(struct vfio_space *space) _must_check_;
 /* After all its devices were closed. */
 void vfio_space_close(struct vfio_space *space);
 
+/*
+ * Before anything is in it: what it pins is to count against each process that maps by itself. Where that
+ * has to be chosen, only a privileged process may.
+ */
+int vfio_space_account_process(struct vfio_space *space) _must_check_;
+
 /* Whether what it pins counts against the process that maps it, not against its user. */
 bool vfio_space_accounts_process(const struct vfio_space *space);
 

@@ -8,6 +8,8 @@
 #include <vmm/verbs/relay.h>
 #include <vmm/verbs/serve.h>
 
+#include <host/way.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -356,15 +358,18 @@ static void carried(void)
 
 static char folder[] = "/tmp/thru-unit-open-XXXXXX", path[64];
 
-static pid_t start_server(unsigned n)
+static pid_t start_server(unsigned n, struct vfio_group *group)
 {
-	struct vfio_device devices[2] = { { .name = "0000:01:00.0" }, { .name = "0000:02:00.0" } };
+	struct vfio_device devices[2] = { { .name = "0000:01:00.0", .group = group },
+					  { .name = "0000:02:00.0", .group = group } };
 	pid_t pid = fork();
 
 	if (pid)
 		return pid;
 	for (unsigned i = 0; i < n; i++)
-		devices[i].fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+		devices[i].fd = group ? -1 : open("/dev/zero", O_RDWR | O_CLOEXEC);
+	if (group)
+		group->fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (!geteuid() && become_user(&nobody))
 		_exit(98);
 	_exit(serve_devices(path, "nobody", devices, n, open("/dev/full", O_RDWR))
@@ -386,9 +391,12 @@ static int connect_to_it(void)
 	return fd;
 }
 
-/* The name that comes with two descriptors, "" otherwise. */
-static void receive(int fd, char *name, size_t size)
+/* The name that comes with two descriptors, "" otherwise; of the first, which it is. */
+static dev_t receive(int fd, char *name, size_t size)
 {
+	struct stat st = { 0 };
+	int first;
+
 	char room[CMSG_SPACE(2 * sizeof(int))];
 	struct iovec text = { name, size - 1 };
 	struct msghdr message = { .msg_iov = &text,
@@ -399,9 +407,14 @@ static void receive(int fd, char *name, size_t size)
 	struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
 
 	name[n > 0 ? n : 0] = 0;
-	if (!header || header->cmsg_len != CMSG_LEN(2 * sizeof(int)))
-		name[0] = 0;
 	close(fd);
+	if (!header || header->cmsg_len != CMSG_LEN(2 * sizeof(int))) {
+		name[0] = 0;
+		return 0;
+	}
+	memcpy(&first, CMSG_DATA(header), sizeof(first));
+	fstat(first, &st);
+	return st.st_rdev;
 }
 
 static int status_of(pid_t pid)
@@ -428,7 +441,7 @@ static void clients_that_hang_up(void)
 	pid_t pid;
 
 	server_setup();
-	pid = start_server(2);
+	pid = start_server(2, NULL);
 	receive(connect_to_it(), name, sizeof(name));
 	CHECK(!strcmp(name, "0000:01:00.0"));
 	CHECK(!lstat(path, &st) && (st.st_mode & 07777) == 0600);
@@ -446,6 +459,25 @@ static void clients_that_hang_up(void)
 	CHECK(!rmdir(folder));
 }
 
+/* By groups: the word, and the file of the group for each of its devices. */
+static void groups_through_the_socket(void)
+{
+	struct vfio_group group = { .number = 7 };
+	struct stat null;
+	char name[64];
+	pid_t pid;
+
+	server_setup();
+	pid = start_server(2, &group);
+	CHECK(!stat("/dev/null", &null));
+	CHECK_EQ(receive(connect_to_it(), name, sizeof(name)), null.st_rdev);
+	CHECK(!strcmp(name, "0000:01:00.0 group"));
+	CHECK_EQ(receive(connect_to_it(), name, sizeof(name)), null.st_rdev);
+	CHECK(!strcmp(name, "0000:02:00.0 group"));
+	CHECK_EQ(status_of(pid), 0);
+	CHECK(!rmdir(folder));
+}
+
 static void server_ended_by_signals(void)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -455,7 +487,7 @@ static void server_ended_by_signals(void)
 		pid_t pid;
 
 		server_setup();
-		pid = start_server(1);
+		pid = start_server(1, NULL);
 		while (lstat(path, &st))
 			sched_yield();
 		kill(pid, signals[i]);
@@ -475,12 +507,12 @@ static void socket_in_a_folder_of_roots(void)
 		SKIP("needs root, to become somebody else");
 	server_setup();
 	CHECK(!chown(folder, 0, 0));
-	pid = start_server(1);
+	pid = start_server(1, NULL);
 	CHECK_EQ(status_of(pid), STATUS_HOST);
 	CHECK(lstat(path, &st));
 	/* What is there already stays. */
 	CHECK(!chown(folder, NOBODY, NOBODY) && !symlink("/etc/passwd", path));
-	pid = start_server(1);
+	pid = start_server(1, NULL);
 	CHECK_EQ(status_of(pid), STATUS_HOST);
 	CHECK(!lstat(path, &st) && S_ISLNK(st.st_mode));
 	unlink(path);
@@ -494,6 +526,7 @@ static const struct test tests[] = {
 	TEST(a_terminal_of_its_own),
 	TEST(carried),
 	TEST(clients_that_hang_up),
+	TEST(groups_through_the_socket),
 	TEST(server_ended_by_signals),
 	TEST(socket_in_a_folder_of_roots),
 };

@@ -2,6 +2,8 @@
 /* The options of every verb but `run`: tables, setters, what else is on the line. Pure functions of argv. */
 #include "options_table.h"
 
+#include <hostfn/hostway.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -203,6 +205,11 @@ static int set_allow(void *to, const char *value)
 	return options_allow(value, &((struct open_options *)to)->allow);
 }
 
+static int set_open_vfio_api(void *to, const char *value)
+{
+	return options_vfio_api(value, &((struct open_options *)to)->vfio_api);
+}
+
 const struct option options_open[] = {
 	{ "--user", "NAME", false, set_user, "who is to have them; nothing of root's stays" },
 	{ "--bind", NULL, false, set_bind, "bind them to vfio-pci first, where they are not" },
@@ -216,6 +223,7 @@ const struct option options_open[] = {
 	{ "--socket", "PATH", false, set_socket,
 	  "instead of COMMAND: send them to whoever connects,\n"
 	  "which only the user may (thru run --vfio socket=PATH)" },
+	{ "--vfio-api", "WAY", false, set_open_vfio_api, "as for thru run" },
 	{ "--allow", "WHAT", true, set_allow, "as for thru run" },
 	{ 0 },
 };
@@ -269,7 +277,7 @@ static int check_open(const struct open_options *o)
 
 int options_parse_open(int argc, char **argv, struct open_options *ret)
 {
-	struct open_options o = { .n = 0 };
+	struct open_options o = { .vfio_api = HOSTWAY_ANY };
 	int rest, r = options_walk(argc, argv, options_open, add_open_device, &o, &rest);
 
 	if (!r && rest < argc)

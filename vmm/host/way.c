@@ -47,6 +47,11 @@ void vfio_space_close(struct vfio_space *space)
 	fd_close(&space->fd);
 }
 
+int vfio_space_account_process(struct vfio_space *space)
+{
+	return way(space)->account_process(space);
+}
+
 bool vfio_space_accounts_process(const struct vfio_space *space)
 {
 	return way(space)->accounts_process(space);

@@ -6,6 +6,7 @@
 
 struct way {
 	int (*open)(struct vfio_space *space);
+	int (*account_process)(struct vfio_space *space);
 	bool (*accounts_process)(const struct vfio_space *space);
 	int (*open_device)(struct vfio_space *space, const struct host_function *fn,
 			   struct vfio_device *dev);
@@ -24,6 +25,7 @@ extern const struct way way_cdev, way_group_iommufd, way_group;
 
 /* What both ways on an iommufd have in common (way_cdev.c). */
 int way_iommufd_open(struct vfio_space *space) _must_check_;
+int way_iommufd_account_process(struct vfio_space *space) _must_check_;
 bool way_iommufd_accounts_process(const struct vfio_space *space);
 int way_iommufd_ranges(struct vfio_space *space, struct range *ranges, unsigned *n) _must_check_;
 int way_iommufd_keep(struct vfio_space *space, const struct range *ranges, unsigned n) _must_check_;

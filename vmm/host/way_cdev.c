@@ -15,6 +15,11 @@ int way_iommufd_open(struct vfio_space *space)
 	return space->fd >= 0 ? 0 : iommufd_open(&space->fd);
 }
 
+int way_iommufd_account_process(struct vfio_space *space)
+{
+	return iommufd_account_process(space->fd);
+}
+
 bool way_iommufd_accounts_process(const struct vfio_space *space)
 {
 	return iommufd_accounts_process(space->fd);
@@ -86,6 +91,7 @@ static int detach(struct vfio_space *space, struct vfio_device *dev)
 
 const struct way way_cdev = {
 	.open = way_iommufd_open,
+	.account_process = way_iommufd_account_process,
 	.accounts_process = way_iommufd_accounts_process,
 	.open_device = open_device,
 	.bind = bind,

@@ -13,7 +13,14 @@ static int open(struct vfio_space *space)
 	return space->fd >= 0 ? container_check(space->fd) : container_open(&space->fd);
 }
 
-/* Against mm->locked_vm, of the process that maps (vfio_lock_acct()); each container counts anew. */
+/* As it does anyway. */
+static int account_process(struct vfio_space *space)
+{
+	(void)space;
+	return 0;
+}
+
+/* Against mm->locked_vm, of the process that maps (vfio_lock_acct()). */
 static bool accounts_process(const struct vfio_space *space)
 {
 	(void)space;
@@ -65,6 +72,7 @@ static int unmap(struct vfio_space *space, iova_t iova, uint64_t size)
 
 const struct way way_group = {
 	.open = open,
+	.account_process = account_process,
 	.accounts_process = accounts_process,
 	.open_device = group_open_device,
 	.bind = bind,

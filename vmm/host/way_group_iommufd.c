@@ -23,6 +23,7 @@ static int bind(struct vfio_space *space, struct vfio_device *dev)
 
 const struct way way_group_iommufd = {
 	.open = way_iommufd_open,
+	.account_process = way_iommufd_account_process,
 	.accounts_process = way_iommufd_accounts_process,
 	.open_device = group_open_device,
 	.bind = bind,

@@ -43,6 +43,12 @@ static void name_by_number(struct vfio_device *dev, const struct stat *st, const
 		snprintf(dev->name, sizeof(dev->name), "%.31s", other);
 }
 
+static int noiommu(const struct vfio_device *dev)
+{
+	return fail(STATUS_HOST, EPERM, "%s " HOSTFN_NOIOMMU "; use a host with an IOMMU",
+		    dev->name);
+}
+
 static int open_path(struct vfio_device *dev, const char *path)
 {
 	const char *last = strrchr(path, '/') + 1;
@@ -53,7 +59,7 @@ static int open_path(struct vfio_device *dev, const char *path)
 		return fail(STATUS_HOST, errno, "%s: %s; see thru devices for what is there", path,
 			    strerror(errno));
 	name_by_number(dev, &st, last);
-	return 0;
+	return sysfs_cdev_noiommu(major(st.st_rdev), minor(st.st_rdev)) ? noiommu(dev) : 0;
 }
 
 /* A device that somebody else opened, and perhaps bound. */
@@ -69,17 +75,10 @@ static int take_fd(struct vfio_device *dev, int fd, const char *what)
 	dev->fd = fd;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	name_by_number(dev, &st, what);
+	if (sysfs_cdev_noiommu(major(st.st_rdev), minor(st.st_rdev)))
+		return noiommu(dev);
 	dev->bound = vfio_device_is_bound(dev);
 	return 0;
-}
-
-static int noiommu(const struct vfio_device *dev)
-{
-	return fail(
-		STATUS_HOST, EPERM,
-		"%s: is given away without an IOMMU (noiommu): by DMA the guest would reach all "
-		"of the host's memory, and no option makes that safe; use a host with an IOMMU",
-		dev->name);
 }
 
 /* A group that has one device of VFIO's needs no address beside it. */
@@ -306,6 +305,19 @@ int handover_iommufd(int fd)
 	return 0;
 }
 
+void handover_recognise(struct passthrough_device *device)
+{
+	bool is_noiommu;
+	struct stat st;
+	int group;
+
+	if (device->by != PASSTHROUGH_BY_FD || fstat(device->fd, &st) || !S_ISCHR(st.st_mode) ||
+	    !sysfs_cdev_group(major(st.st_rdev), minor(st.st_rdev), &group, &is_noiommu))
+		return;
+	device->by = PASSTHROUGH_BY_GROUP;
+	device->group_fd = device->fd;
+}
+
 /* By which way the descriptors come that were handed over; HOSTWAY_ANY: none were. */
 static int way_of_descriptors(const struct passthrough_config *c, int *ret)
 {
@@ -332,6 +344,15 @@ static int way_of_descriptors(const struct passthrough_config *c, int *ret)
 	return 0;
 }
 
+int handover_check_api(const struct passthrough_config *c, enum vfio_way given)
+{
+	if (c->api == HOSTWAY_ANY || c->api == (int)given)
+		return 0;
+	return fail(STATUS_USAGE, EINVAL,
+		    "--vfio-api %s: what is handed over is %s; leave the option out",
+		    vfio_way_name((enum vfio_way)c->api), vfio_way_name(given));
+}
+
 int handover_choose(const struct passthrough_config *c, struct vfio_space *space)
 {
 	struct host_function fns[PASSTHROUGH_MAX];
@@ -339,10 +360,8 @@ int handover_choose(const struct passthrough_config *c, struct vfio_space *space
 	int given, r = way_of_descriptors(c, &given);
 	unsigned n = 0;
 
-	if (!r && given != HOSTWAY_ANY && c->api != HOSTWAY_ANY && given != c->api)
-		r = fail(STATUS_USAGE, EINVAL,
-			 "--vfio-api %s: what is handed over is %s; leave the option out",
-			 vfio_way_name((enum vfio_way)c->api), vfio_way_name((enum vfio_way)given));
+	if (!r && given != HOSTWAY_ANY)
+		r = handover_check_api(c, (enum vfio_way)given);
 	for (unsigned i = 0; !r && i < c->n; i++) {
 		if (c->devices[i].by != PASSTHROUGH_BY_BDF || c->devices[i].group_fd >= 0)
 			continue;

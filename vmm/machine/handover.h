@@ -4,11 +4,17 @@
 
 #include <machine/passthrough.h>
 
+/* A descriptor that is given as a device's may be its group's, as thru open hands it over. */
+void handover_recognise(struct passthrough_device *device);
+
 /*
  * By which way all of the devices are had (space->way): that of the descriptors given, or the best that
  * the host has for those that are named by their addresses. STATUS_HOST when one of these is not ready.
  */
 int handover_choose(const struct passthrough_config *config, struct vfio_space *space) _must_check_;
+
+/* Whether that is the way that was insisted on. A socket tells of its own when it is asked. */
+int handover_check_api(const struct passthrough_config *config, enum vfio_way given) _must_check_;
 
 /*
  * Open or receive the device, and the file for its ROM where one is named. *dev and *rom_fd (-1: none)

@@ -58,6 +58,8 @@ static int open_devices(struct passthrough *pt)
 	for (; !r && pt->n < c->n; pt->n++)
 		r = handover_device(&c->devices[pt->n], &pt->space, &pt->devices[pt->n],
 				    &pt->rom_fds[pt->n], !pt->n);
+	if (!r)
+		r = handover_check_api(c, pt->space.way);
 	for (unsigned i = 0; !r && i < pt->n; i++)
 		if (pt->devices[i].bound && pt->space.fd < 0)
 			r = fail(STATUS_HOST, EINVAL,
@@ -73,8 +75,11 @@ int passthrough_open(struct passthrough *pt, const struct passthrough_config *co
 
 	passthrough_init(pt);
 	pt->config = *config;
+	config = &pt->config;
 	if (!config->n)
 		return 0;
+	for (unsigned i = 0; i < config->n; i++)
+		handover_recognise(&pt->config.devices[i]);
 	r = place_all(pt);
 	if (!r)
 		r = hostsafe_check(config->allow);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * `thru open`: the one step of a guest's start that needs privilege, done for somebody who has none.
- * It opens the devices and an iommufd, and hands them over: to a command that it becomes, or through
- * a socket. Whoever has them needs no access to /dev/vfio or /dev/iommu.
+ * It opens the devices and an iommufd, or their groups and a container (include/host/way.h), and hands
+ * them over: to a command that it becomes, or through a socket. Whoever has them needs no access to
+ * /dev/vfio or /dev/iommu.
  *
- * Descriptors of the command: 3 is the iommufd, 4 and up are the devices in the order given. The socket:
- * serve.c; what the user gets of root's otherwise, which is nothing: become.c, relay.c.
+ * Descriptors of the command: 3 is the iommufd or container, 4 and up are the devices in the order given,
+ * or the group of each. The socket: serve.c; what the user gets of root's otherwise, which is nothing: become.c, relay.c.
  *
  * The devices are bound to the iommufd here when asked to (--bound), else by whoever has them. KVM is
  * then told of a device after its bind, where the documented order is before
@@ -24,14 +25,15 @@
 #include <hostfn/hostbind.h>
 #include <hostfn/hostfn.h>
 #include <hostfn/hostsafe.h>
+#include <hostfn/hostway.h>
 #include <cli/options.h>
 
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <host/iommufd.h>
 #include <host/vfio.h>
+#include <host/way.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +46,7 @@
 struct opened {
 	const struct open_options *options;
 	struct passwd *user;
-	int iommufd;
+	struct vfio_space space;
 	struct vfio_device devices[OPTIONS_VFIO_MAX];
 	unsigned n;
 };
@@ -86,19 +88,37 @@ static int make_ready(struct bdf bdf, struct host_function *fn)
 	return r;
 }
 
-static int open_device(struct opened *o, const struct device_option *option)
+/* By which way: the best for all of them, or the one that is asked for. */
+static int choose_way(struct opened *o, struct host_function *fns)
+{
+	char why[HOSTFN_WHY], name[BDF_TEXT];
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < o->options->n; i++)
+		r = make_ready(o->options->devices[i].bdf, &fns[i]);
+	if (!r &&
+	    hostway_find(fns, o->options->n, o->options->vfio_api, &o->space.way, why, sizeof(why)))
+		r = fail(STATUS_HOST, ENODEV, "%s %s", bdf_format(fns[0].bdf, name), why);
+	if (!r && o->options->bound && o->space.way != VFIO_WAY_CDEV)
+		r = fail(STATUS_HOST, EOPNOTSUPP,
+			 "--bound: by its group a function is bound by whoever takes it from that, "
+			 "and this goes by groups (%s); leave it out",
+			 vfio_way_name(o->space.way));
+	return r;
+}
+
+static int open_device(struct opened *o, const struct host_function *fn,
+		       const struct device_option *option)
 {
 	struct vfio_device *dev = &o->devices[o->n];
-	struct host_function fn;
-	int r = make_ready(option->bdf, &fn);
+	int r;
 
 	*dev = (struct vfio_device){ .fd = -1, .has_token = option->has_token };
 	memcpy(dev->token, option->token, sizeof(dev->token));
 	bdf_format(option->bdf, dev->name);
-	if (!r)
-		r = sysfs_cdev_open(&fn, &dev->fd);
+	r = vfio_space_open_device(&o->space, fn, dev);
 	if (!r && o->options->bound)
-		r = vfio_device_bind(dev, o->iommufd);
+		r = vfio_space_bind(&o->space, dev);
 	if (!r)
 		o->n++;
 	return r;
@@ -107,16 +127,19 @@ static int open_device(struct opened *o, const struct device_option *option)
 /* How memory is accounted is chosen before anything is made in the iommufd, and a bind makes something. */
 static int open_all(struct opened *o)
 {
+	struct host_function fns[OPTIONS_VFIO_MAX];
 	int r = hostsafe_check(o->options->allow);
 
 	if (!r)
 		r = bind_all(o);
 	if (!r)
-		r = iommufd_open(&o->iommufd);
+		r = choose_way(o, fns);
 	if (!r)
-		r = iommufd_account_process(o->iommufd);
+		r = vfio_space_open(&o->space);
+	if (!r)
+		r = vfio_space_account_process(&o->space);
 	for (unsigned i = 0; !r && i < o->options->n; i++)
-		r = open_device(o, &o->options->devices[i]);
+		r = open_device(o, &fns[i], &o->options->devices[i]);
 	return r;
 }
 
@@ -139,8 +162,8 @@ static int renumber(struct opened *o)
 	int all[OPTIONS_VFIO_MAX + 1];
 
 	for (unsigned i = 0; i <= o->n; i++) {
-		all[i] = fcntl(i ? o->devices[i - 1].fd : o->iommufd, F_DUPFD_CLOEXEC,
-			       FIRST_FD + (int)o->n + 1);
+		all[i] = fcntl(i ? vfio_device_file(&o->devices[i - 1]) : o->space.fd,
+			       F_DUPFD_CLOEXEC, FIRST_FD + (int)o->n + 1);
 		if (all[i] < 0)
 			return fail(STATUS_HOST, errno, "descriptors: %s", strerror(errno));
 	}
@@ -182,7 +205,7 @@ static int run_command(struct opened *o)
 		return r ? r : become(o);
 	for (unsigned i = 0; i < o->n; i++)
 		fd_close(&o->devices[i].fd);
-	fd_close(&o->iommufd);
+	vfio_space_close(&o->space);
 	/* The command has said what there was to say. */
 	error_put(&(struct error){ .status = (enum exit_status)relay_run(&relay) });
 	return error_status() == STATUS_OK ? 0 : -ECHILD;
@@ -194,15 +217,16 @@ static int serve(struct opened *o)
 
 	return r ? r
 		 : serve_devices(o->options->socket, o->user->pw_name, o->devices, o->n,
-				 o->iommufd);
+				 o->space.fd);
 }
 
 int verb_open(int argc, char **argv)
 {
 	struct open_options options;
-	struct opened o = { .options = &options, .iommufd = -1 };
+	struct opened o = { .options = &options };
 	int r = options_parse_open(argc, argv, &options);
 
+	vfio_space_init(&o.space);
 	if (!r)
 		r = find_user(&o);
 	if (!r)

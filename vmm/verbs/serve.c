@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * `thru open --socket`: devices go to whoever connects, one each. Every connection gets one message: the
- * device's name as text, and by SCM_RIGHTS the device and the iommufd (unix(7)).
+ * device's name as text, and by SCM_RIGHTS the device and the iommufd (unix(7)). Where devices are had by
+ * groups, the word "group" comes after the name, and the two are the group and its container.
  *
  * This process is the user's by then: the socket's file is made by its owner, in a folder where that
  * may be done, so that no name is looked up by root in a folder of somebody else's. Its mode says that
@@ -13,6 +14,7 @@
 #include <base/fd.h>
 #include <base/log.h>
 #include <errno.h>
+#include <host/way.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -101,17 +103,18 @@ static int send_device(int peer, const struct vfio_device *device, int iommufd)
 		struct cmsghdr header;
 		char room[CMSG_SPACE(2 * sizeof(int))];
 	} control = { 0 };
-	char name[sizeof(device->name)];
-	struct iovec text = { name, strlen(device->name) + 1 };
+	char name[sizeof(device->name) + sizeof(" group")];
+	struct iovec text = { name, 0 };
 	struct msghdr message = {
 		.msg_iov = &text,
 		.msg_iovlen = 1,
 		.msg_control = control.room,
 		.msg_controllen = sizeof(control.room),
 	};
-	int fds[2] = { device->fd, iommufd };
+	int fds[2] = { vfio_device_file(device), iommufd };
 
-	memcpy(name, device->name, sizeof(name));
+	text.iov_len = 1 + (size_t)snprintf(name, sizeof(name), "%s%s", device->name,
+					    device->group ? " group" : "");
 	control.header.cmsg_len = CMSG_LEN(sizeof(fds));
 	control.header.cmsg_level = SOL_SOCKET;
 	control.header.cmsg_type = SCM_RIGHTS;
@@ -119,8 +122,17 @@ static int send_device(int peer, const struct vfio_device *device, int iommufd)
 	return sendmsg(peer, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
+/* What is given away is closed here; a group, with the last of its devices. */
+static void close_given(struct vfio_device *device, const struct vfio_device *end)
+{
+	for (const struct vfio_device *next = device + 1; next < end; next++)
+		if (device->group && next->group == device->group)
+			return;
+	fd_close(device->group ? &device->group->fd : &device->fd);
+}
+
 /* Whoever hangs up before it got anything takes nothing from the others. */
-static int hand_over(const struct server *s, struct vfio_device *device, int iommufd)
+static int hand_over(const struct server *s, const struct vfio_device *device, int iommufd)
 {
 	for (;;) {
 		_cleanup_fd_ int peer = -1;
@@ -133,10 +145,8 @@ static int hand_over(const struct server *s, struct vfio_device *device, int iom
 		if (r)
 			return fail(STATUS_HOST, -r, "--socket %s: %s", s->path, strerror(-r));
 		r = send_device(peer, device, iommufd);
-		if (!r) {
-			fd_close(&device->fd);
+		if (!r)
 			return 0;
-		}
 		log_warn("--socket: nobody took %s: %s; it waits for the next", device->name,
 			 strerror(-r));
 	}
@@ -150,8 +160,11 @@ int serve_devices(const char *path, const char *user, struct vfio_device *device
 
 	if (!r)
 		r = listen_at(&s, user);
-	for (unsigned i = 0; !r && i < n; i++)
+	for (unsigned i = 0; !r && i < n; i++) {
 		r = hand_over(&s, &devices[i], iommufd);
+		if (!r)
+			close_given(&devices[i], devices + n);
+	}
 	remove_file(&s);
 	fd_close(&s.listener);
 	fd_close(&s.signals);
