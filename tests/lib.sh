@@ -82,6 +82,9 @@ guest() {
 # env: a script's background processes ignore SIGINT otherwise.
 guest_start() {
 	guest_words "$@"
+	words_start
+}
+words_start() {
 	: >"$tmp/out"
 	env --default-signal=INT "${words[@]}" >"$tmp/out" 2>"$tmp/err" <"${input:-/dev/null}" &
 	guest=$!
