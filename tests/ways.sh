@@ -63,8 +63,8 @@ way_errors() {
 	guest true --vfio $hot $api
 	expect_error "$way: a neighbour is the host's" 3 "$hot shares IOMMU group" "$other, which is bound to e1000; run: thru bind $other"
 	"$thru" bind $other >/dev/null
-	guest_start 'echo up; sleep 1000' --vfio $card $api
-	await up
+	guest_start 'echo came-up; sleep 1000' --vfio $card $api
+	await came-up
 	local holder=$(pgrep -x thru)
 	run "$thru" run --kernel "$kernel" --vfio $card $api
 	expect_error "$way: in use" 3 "$card:" "in use by process $holder"
@@ -93,10 +93,10 @@ way_handover() {
 	guest_words true --mem 256M --iommufd fd=3 --vfio fd=4
 	run "$thru" open --user nobody $api --memlock 100M $card -- "${words[@]}"
 	expect_error "$way: thru open: the limit on locked memory" 3 "memlock:" "262144 KiB"
-	guest_words "$(pings e1000e); echo up; sleep 1000" --mem 256M --iommufd fd=3 --vfio fd=4
+	guest_words "$(pings e1000e); echo came-up; sleep 1000" --mem 256M --iommufd fd=3 --vfio fd=4
 	words=("${open[@]}" $card -- "${words[@]}")
 	words_start
-	if await up; then ok "$way: thru open: by number, a guest without privilege"
+	if await came-up; then ok "$way: thru open: by number, a guest without privilege"
 	else bad "$way: thru open: by number, a guest without privilege" "it does not come up"; fi
 	if grep -q '5 packets received, 0% packet loss' "$tmp/out"; then ok "$way: thru open: it pings"; else bad "$way: thru open: it pings" "no"; fi
 	mv "$tmp/out" "$tmp/out.first"; mv "$tmp/err" "$tmp/err.first"
