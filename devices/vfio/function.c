@@ -266,6 +266,7 @@ static void bar_access(void *ctx, uint64_t offset, void *data, unsigned len, boo
 	struct vfio_function *fn = container_of(span->bars, struct vfio_function, bars);
 
 	if (enter(fn)) {
+		vfio_intx_settle(&fn->irqs.intx);
 		vfio_bars_access(span, offset, data, len, is_write);
 		if (vfio_irqs_table_written(&fn->irqs))
 			vectors_update(fn);
@@ -329,8 +330,8 @@ static int init(struct vfio_function *fn, const struct vfio_function_config *con
 	if (!r)
 		r = vfio_power_init(&fn->power, &fn->io, &fn->config, fn->loop, config->no_d3cold);
 	if (!r)
-		r = vfio_irqs_init(&fn->irqs, &fn->io, &fn->config, config->irq, &fn->root->config,
-				   config->devfn);
+		r = vfio_irqs_init(&fn->irqs, &fn->io, &fn->config, config->irq, fn->loop,
+				   &fn->root->config, config->devfn);
 	if (!r)
 		r = vfio_bars_find(&fn->bars);
 	if (!r)

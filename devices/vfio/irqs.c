@@ -12,10 +12,11 @@
 #include <linux/pci_regs.h>
 
 int vfio_irqs_init(struct vfio_irqs *irqs, struct vfio_io *io, struct vfio_config *config,
-		   struct irq_router *irq, const struct pci_root_config *root, unsigned devfn)
+		   struct irq_router *irq, struct loop *loop, const struct pci_root_config *root,
+		   unsigned devfn)
 {
 	uint8_t *pin = &config->pci->config[PCI_INTERRUPT_PIN];
-	int r = vfio_intx_init(&irqs->intx, io, irq, *pin);
+	int r = vfio_intx_init(&irqs->intx, io, irq, loop, *pin);
 
 	*pin = irqs->intx.pin;
 	irqs->intx.gsi = pci_intx_gsi(root, devfn, irqs->intx.pin);

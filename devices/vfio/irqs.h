@@ -20,7 +20,7 @@ struct vfio_irqs {
 
 /* Shape config's capabilities and pin; of what is of no use the guest sees nothing. */
 int vfio_irqs_init(struct vfio_irqs *irqs, struct vfio_io *io, struct vfio_config *config,
-		   struct irq_router *irq, const struct pci_root_config *root,
+		   struct irq_router *irq, struct loop *loop, const struct pci_root_config *root,
 		   unsigned devfn) _must_check_;
 void vfio_irqs_deinit(struct vfio_irqs *irqs);
 

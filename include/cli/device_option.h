@@ -13,6 +13,7 @@ enum device_by {
 	DEVICE_BY_PATH,   /* /dev/vfio/devices/vfio0 */
 	DEVICE_BY_FD,     /* fd=3: a cdev that somebody else opened */
 	DEVICE_BY_SOCKET, /* socket=PATH: whoever listens there sends it */
+	DEVICE_BY_MDEV,   /* a UUID, or /sys/bus/mdev/devices/UUID; in `path` */
 	DEVICE_BY_GROUP,  /* group-fd=3: the one VFIO device of a group that somebody else opened */
 };
 

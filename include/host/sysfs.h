@@ -28,8 +28,12 @@ struct bdf bdf_near(struct bdf bdf, uint16_t segment, uint8_t bus, uint8_t devfn
 /* Negative, 0, positive: in the order of their addresses. */
 int bdf_compare(const struct bdf *a, const struct bdf *b);
 
+#define MDEV_TEXT 37 /* a UUID */
+
 struct host_function {
 	struct bdf bdf;
+	char mdev[MDEV_TEXT]; /* a mediated device, which is no PCI function: its UUID; else "" */
+	char mdev_type[32];   /* of such a one: what its parent calls it */
 	uint16_t vendor, device;
 	uint32_t class;           /* 24 bits: class, subclass, programming interface */
 	int group;                /* IOMMU group, -1 when the function has none */
@@ -69,6 +73,16 @@ bool sysfs_is_below(const char *path, const char *above);
 
 /* Fill one function. -ENODEV (recorded) when no such function exists. */
 int sysfs_function(struct bdf bdf, struct host_function *ret) _must_check_;
+
+/* A UUID as sysfs writes it; false when the text is none. One mediated device: -ENODEV (recorded). */
+bool mdev_parse(const char *text, char ret[MDEV_TEXT]);
+int sysfs_mdev(const char *uuid, struct host_function *ret) _must_check_;
+
+/* A PCI address or a UUID. */
+const char *host_function_name(const struct host_function *fn, char text[MDEV_TEXT]);
+
+/* All of them, in the order of their UUIDs; as sysfs_functions(). */
+int sysfs_mdevs(struct host_function **ret, unsigned *ret_n) _must_check_;
 
 /* All functions in ascending order, malloc'ed; free(3) the result. */
 int sysfs_functions(struct host_function **ret, unsigned *ret_n) _must_check_;

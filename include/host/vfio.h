@@ -22,10 +22,11 @@ struct vfio_space;
 
 /* A bound device: what every call below needs. fd -1 means none. */
 struct vfio_device {
-	char name[32];            /* "0000:00:02.0", or the path or number it was given by */
+	char name[40];            /* "0000:00:02.0", or the path or number it was given by */
 	int fd;                   /* the cdev, or what its group gave */
 	uint32_t devid;           /* iommufd object, from the bind */
 	struct bdf bdf;           /* on the host, where known: groups call a device so */
+	char mdev[MDEV_TEXT];     /* of a mediated device, which is no PCI function; else "" */
 	struct vfio_group *group; /* NULL: had by the cdev (way.h) */
 	struct vfio_space *space; /* where that group is */
 	bool bound;
@@ -88,7 +89,9 @@ void vfio_region_munmap(void *hva, uint64_t size);
  */
 int vfio_irq_set_trigger(const struct vfio_device *dev, unsigned index, unsigned start,
 			 unsigned count, const int32_t *fds) _must_check_;
+/* -ENOTTY, not recorded: its driver takes none; the other call is then made at each end of interrupt. */
 int vfio_irq_set_unmask_fd(const struct vfio_device *dev, unsigned index, int fd) _must_check_;
+int vfio_irq_unmask(const struct vfio_device *dev, unsigned index) _must_check_;
 int vfio_irq_disable(const struct vfio_device *dev, unsigned index);
 
 /*

@@ -19,6 +19,7 @@ enum passthrough_by {
 	PASSTHROUGH_BY_PATH,   /* of its cdev */
 	PASSTHROUGH_BY_FD,     /* a cdev that somebody else opened */
 	PASSTHROUGH_BY_SOCKET, /* whoever listens at the path sends it */
+	PASSTHROUGH_BY_MDEV,   /* a mediated device; its UUID is in `path` */
 	PASSTHROUGH_BY_GROUP,  /* the one VFIO device of a group that somebody else opened */
 };
 

@@ -374,7 +374,20 @@ int vfio_irq_set_unmask_fd(const struct vfio_device *dev, unsigned index, int fd
 	(void)dev;
 	if (index != VFIO_PCI_INTX_IRQ_INDEX || !fake.irqs[index].on)
 		return wrong(-EINVAL, "unmask fd of irq kind %u", index);
+	if (fake.no_unmask_fd)
+		return -ENOTTY;
 	fake.unmask_fd = fd;
+	return 0;
+}
+
+int vfio_irq_unmask(const struct vfio_device *dev, unsigned index)
+{
+	(void)dev;
+	if (index != VFIO_PCI_INTX_IRQ_INDEX || !fake.irqs[index].on || !fake.no_unmask_fd)
+		return wrong(-EINVAL, "unmask of irq kind %u", index);
+	fake.unmasked++;
+	if (fake.loop)
+		loop_post(fake.loop, VM_EVENT_POWEROFF, 0);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <core/loop.h>
 #include <host/vfio.h>
 
 #define FAKE_REGIONS 9
@@ -40,6 +41,9 @@ struct fake_vfio {
 	struct fake_region regions[FAKE_REGIONS];
 	struct fake_irq_kind irqs[VFIO_PCI_NUM_IRQS];
 	int unmask_fd;
+	bool no_unmask_fd; /* there is none: ENOTTY */
+	unsigned unmasked; /* by hand */
+	struct loop *loop; /* told to end when that is done */
 	bool has_reset;
 	bool gone;             /* answers nothing any more */
 	bool no_memory_enable; /* a VF: BARs answer whatever the command register says */

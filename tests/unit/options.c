@@ -93,6 +93,19 @@ static void device_values(void)
 	CHECK_EQ(o.allow, HOSTSAFE_ACS_OVERRIDE | HOSTSAFE_UNSAFE_INTERRUPTS);
 }
 
+static void mediated(void)
+{
+	CHECK(!parse("--kernel|k|--vfio|D69E3F51-4e0f-4b8f-9c6e-0d7f6c2f3f11,addr=05.0|--vfio|"
+		     "/sys/bus/mdev/devices/d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f12"));
+	CHECK_EQ(o.vfio[0].by, DEVICE_BY_MDEV);
+	CHECK(!strcmp(o.vfio[0].path, "d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f11"));
+	CHECK_EQ(o.vfio[0].devfn, 0x28);
+	CHECK_EQ(o.vfio[1].by, DEVICE_BY_MDEV);
+	CHECK(!strcmp(o.vfio[1].path, "d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f12"));
+	CHECK(parse("--kernel|k|--vfio|d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f1"));
+	CHECK_ERROR("not a PCI address");
+}
+
 static void ways(void)
 {
 	CHECK(!parse("--kernel|k|--vfio|00:02.0"));
@@ -495,13 +508,11 @@ static void help(void)
 }
 
 static const struct test tests[] = {
-	TEST(defaults),      TEST(everything),
-	TEST(device_values), TEST(ways),
-	TEST(tokens),        TEST(pages),
-	TEST(open_verb),     TEST(sizes),
-	TEST(refusals),      TEST(too_many_devices),
-	TEST(devices),       TEST(bdfs),
-	TEST(nearest),       TEST(help),
+	TEST(defaults),  TEST(everything),       TEST(device_values),
+	TEST(ways),      TEST(mediated),         TEST(tokens),
+	TEST(pages),     TEST(open_verb),        TEST(sizes),
+	TEST(refusals),  TEST(too_many_devices), TEST(devices),
+	TEST(bdfs),      TEST(nearest),          TEST(help),
 	TEST(test_verb),
 };
 TEST_MAIN(tests)

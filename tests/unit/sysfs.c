@@ -441,7 +441,30 @@ static void unbind_no_permission(void)
 	CHECK_ERROR("run as root");
 }
 
+/* A mediated device: its group, and its files of VFIO's. */
+static void mediated(void)
+{
+	static const char uuid[] = "d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f11";
+	struct host_function fn;
+
+	clear_tree();
+	put_function("0000:00:02.0", "e1000e", 1, 0);
+	sysfs_set_root(tree);
+	CHECK_EQ(sysfs_mdev(uuid, &fn), -ENODEV);
+	CHECK_ERROR("no such mediated device");
+	put(path_of("sys/bus/mdev/devices/%s/vfio-dev/vfio5/dev", uuid), "511:5\n", 6);
+	put_link("../../mdev/devices/d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f11", "iommu_group",
+		 "../../../../kernel/iommu_groups/12");
+	CHECK_EQ(sysfs_mdev(uuid, &fn), 0);
+	CHECK(!strcmp(fn.mdev, uuid));
+	CHECK_EQ(fn.group, 12);
+	CHECK(fn.has_vfio_dev);
+	CHECK(!strcmp(fn.cdev, "vfio5"));
+	CHECK_EQ(fn.cdev_minor, 5);
+}
+
 static const struct test tests[] = {
+	TEST(mediated),
 	TEST(bdf_text),
 	TEST(function),
 	TEST(bare_function),

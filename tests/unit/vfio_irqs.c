@@ -38,7 +38,7 @@ static void line(void)
 {
 	setup();
 	CHECK_EQ(part_start(), 0);
-	CHECK_EQ(vfio_intx_init(&intx, &io, &irq, 1), 0);
+	CHECK_EQ(vfio_intx_init(&intx, &io, &irq, NULL, 1), 0);
 	intx.gsi = 17;
 	CHECK_EQ(vfio_intx_enable(&intx), 0);
 	CHECK(intx.on);
@@ -53,12 +53,42 @@ static void line(void)
 	CHECK_ERROR("no vectors");
 	CHECK(!intx.on && intx.fd < 0 && intx.unmask_fd < 0);
 	/* A pin that nobody knows, or that VFIO cannot hand on. */
-	CHECK_EQ(vfio_intx_init(&intx, &io, &irq, 5), 0);
+	CHECK_EQ(vfio_intx_init(&intx, &io, &irq, NULL, 5), 0);
 	CHECK_EQ(intx.pin, 0);
 	fake.irqs[VFIO_PCI_INTX_IRQ_INDEX].count = 0;
-	CHECK_EQ(vfio_intx_init(&intx, &io, &irq, 1), 0);
+	CHECK_EQ(vfio_intx_init(&intx, &io, &irq, NULL, 1), 0);
 	CHECK_EQ(vfio_intx_enable(&intx), 0);
 	CHECK(!intx.on);
+	STOP();
+}
+
+/* Of a driver without an unmask eventfd: by the loop, and before the guest's next access. */
+static void line_by_hand(void)
+{
+	struct loop loop;
+	int value;
+
+	setup();
+	CHECK_EQ(part_start(), 0);
+	CHECK_EQ(loop_init(&loop, NULL), 0);
+	fake.no_unmask_fd = true;
+	CHECK_EQ(vfio_intx_init(&intx, &io, &irq, &loop, 1), 0);
+	intx.gsi = 17;
+	CHECK_EQ(vfio_intx_enable(&intx), 0);
+	CHECK(intx.on && intx.by_hand);
+	CHECK_EQ(fake_kvm_irqfd(17)->resample, intx.unmask_fd);
+	vfio_intx_settle(&intx);
+	CHECK_EQ(fake.unmasked, 0);
+	fd_event_signal(intx.unmask_fd); /* as KVM does at the end of interrupt */
+	vfio_intx_settle(&intx);
+	CHECK_EQ(fake.unmasked, 1);
+	fd_event_signal(intx.unmask_fd);
+	fake.loop = &loop;
+	CHECK_EQ(loop_run(&loop, &value), VM_EVENT_POWEROFF);
+	CHECK_EQ(fake.unmasked, 2);
+	CHECK_EQ(vfio_intx_disable(&intx), 0);
+	CHECK(!intx.by_hand && intx.unmask_fd < 0);
+	loop_deinit(&loop);
 	STOP();
 }
 
@@ -214,6 +244,7 @@ static void msix_of_fewer(void)
 }
 
 static const struct test tests[] = {
-	TEST(line), TEST(msi_of_fewer), TEST(msi_of_none), TEST(msix_at_once), TEST(msix_of_fewer),
+	TEST(line),        TEST(line_by_hand), TEST(msi_of_fewer),
+	TEST(msi_of_none), TEST(msix_at_once), TEST(msix_of_fewer),
 };
 TEST_MAIN(tests)

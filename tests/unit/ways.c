@@ -18,7 +18,7 @@ static struct {
 	char said[1024]; /* the names of all calls, with a space after each */
 	const char *refused;
 	int err;
-	uint32_t status; /* of groups */
+	uint32_t status, flags; /* of groups, of a device */
 	bool no_type1, has_iommu, has_spans;
 	uint32_t claimed, next_cap; /* what the capability says; 0: the truth */
 	unsigned hits;
@@ -116,6 +116,8 @@ int host_ioctl(int fd, unsigned long request, void *arg, const char *name)
 	}
 	if (!strcmp(name, "VFIO_IOMMU_MAP_DMA"))
 		memcpy(&kernel.map, arg, sizeof(kernel.map));
+	if (!strcmp(name, "VFIO_DEVICE_GET_INFO"))
+		((struct vfio_device_info *)arg)->flags = VFIO_DEVICE_FLAGS_PCI | kernel.flags;
 	if (!strcmp(name, "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO"))
 		return give_hits(arg);
 	if (!strcmp(name, "VFIO_DEVICE_PCI_HOT_RESET"))
@@ -309,6 +311,23 @@ static void group_handed_over(void)
 	CHECK_ERROR("is not its VFIO group; hand over /dev/vfio/7");
 }
 
+/* A mediated device: called by its UUID, and not reset when it has no reset. */
+static void mediated(void)
+{
+	set_up_groups(VFIO_WAY_GROUP, NULL, 0);
+	space.fd = 77;
+	snprintf(fn.mdev, sizeof(fn.mdev), "d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f11");
+	CHECK_EQ(open_and_bind(&dev, &fn), 0);
+	CHECK(!strcmp(kernel.device, fn.mdev));
+	CHECK(dev.no_reset);
+	set_up_groups(VFIO_WAY_GROUP, NULL, 0);
+	space.fd = 77;
+	snprintf(fn.mdev, sizeof(fn.mdev), "d69e3f51-4e0f-4b8f-9c6e-0d7f6c2f3f11");
+	kernel.flags = VFIO_DEVICE_FLAGS_RESET;
+	CHECK_EQ(open_and_bind(&dev, &fn), 0);
+	CHECK(!dev.no_reset);
+}
+
 static void spans(void)
 {
 	struct range at[8];
@@ -450,6 +469,7 @@ static const struct test tests[] = {
 	TEST(groups_share),
 	TEST(group_on_iommufd),
 	TEST(group_handed_over),
+	TEST(mediated),
 	TEST(spans),
 	TEST(what_groups_refuse),
 	TEST(what_containers_refuse),

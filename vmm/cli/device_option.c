@@ -195,6 +195,8 @@ static int set_bdf(struct device_option *o, const struct reading *reading, const
 			       "0000:01:00.0 (thru devices lists them)");
 }
 
+#define MDEV_PATH "/sys/bus/mdev/devices/"
+
 static int set_which(struct device_option *o, const struct reading *reading, const char *which)
 {
 	if (!strncmp(which, "fd=", 3)) {
@@ -208,6 +210,12 @@ static int set_which(struct device_option *o, const struct reading *reading, con
 		return device_option_fd(which + 9, &o->group_fd)
 			       ? 0
 			       : refuse(reading, "not a file descriptor; give group-fd=NUMBER");
+	}
+	if (mdev_parse(strncmp(which, MDEV_PATH, strlen(MDEV_PATH)) ? which
+								    : which + strlen(MDEV_PATH),
+		       o->path)) {
+		o->by = DEVICE_BY_MDEV;
+		return 0;
 	}
 	if (!strncmp(which, "socket=", 7))
 		o->by = DEVICE_BY_SOCKET;
@@ -277,6 +285,7 @@ bool device_option_same(const struct device_option *a, const struct device_optio
 	case DEVICE_BY_BDF:
 		return !memcmp(&a->bdf, &b->bdf, sizeof(a->bdf));
 	case DEVICE_BY_PATH:
+	case DEVICE_BY_MDEV:
 		return !strcmp(a->path, b->path);
 	case DEVICE_BY_FD:
 		return a->fd == b->fd;

@@ -57,7 +57,7 @@ static bool read_is_bridge(const char *bdf)
  * The VFIO device of a function: vfio-dev/NAME, since Linux 6.1. Its `dev` is "major:minor", where the
  * kernel has CONFIG_VFIO_DEVICE_CDEV.
  */
-static void read_cdev(const char *bdf, struct host_function *fn)
+void sysfs_read_cdev(const char *bdf, struct host_function *fn)
 {
 	char path[PATH_MAX], name[64 + sizeof(fn->cdev)], dev[32];
 	struct dirent *entry;
@@ -97,7 +97,7 @@ bool sysfs_read_function(struct bdf bdf, struct host_function *fn)
 		fn->driver_override[0] = 0;
 	sysfs_attribute(name, "reset_method", fn->reset, sizeof(fn->reset));
 	fn->is_bridge = read_is_bridge(name);
-	read_cdev(name, fn);
+	sysfs_read_cdev(name, fn);
 	sysfs_path(path, "/sys/bus/pci/devices/%s/vendor", name);
 	return access(path, F_OK) == 0;
 }

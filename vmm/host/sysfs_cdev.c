@@ -138,11 +138,11 @@ static int fail_cdev(const char *bdf, const char *path, int errnum)
 
 int sysfs_cdev_open(const struct host_function *fn, int *ret_fd)
 {
-	char path[PATH_MAX], name[BDF_TEXT];
+	char path[PATH_MAX], name[MDEV_TEXT];
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
 
-	bdf_format(fn->bdf, name);
+	host_function_name(fn, name);
 	if (!*fn->cdev)
 		return fail(STATUS_HOST, ENODEV, "%s: has no VFIO device; run: thru bind %s", name,
 			    name);

@@ -22,5 +22,8 @@ void sysfs_last(const char *path, char *text, size_t size); /* the same of any l
 /* An attribute of a function, without its newline; "" when it is not there. */
 void sysfs_attribute(const char *bdf, const char *name, char *text, size_t size);
 
+/* The VFIO device of a function, where it has one. */
+void sysfs_read_cdev(const char *bdf, struct host_function *fn);
+
 /* False when there is no such function, or no longer. */
 bool sysfs_read_function(struct bdf bdf, struct host_function *fn);

@@ -90,6 +90,7 @@ int group_open_device(struct vfio_space *space, const struct host_function *fn,
 	int r;
 
 	dev->bdf = fn->bdf;
+	memcpy(dev->mdev, fn->mdev, sizeof(dev->mdev));
 	dev->space = space;
 	dev->group = find(space, fn->group);
 	if (dev->group)
@@ -195,13 +196,16 @@ static void format_token(const uint8_t token[16], char *text)
 
 int group_get_device(struct vfio_space *space, struct vfio_device *dev)
 {
-	char name[BDF_TEXT], text[96], token[40] = "";
+	char name[MDEV_TEXT], text[96], token[40] = "";
 	int r;
 
 	if (space->n_given == ARRAY_SIZE(space->given))
 		return fail(STATUS_HOST, E2BIG, "%s: more than %d devices; leave some out",
 			    dev->name, VFIO_GROUPS_MAX);
-	bdf_format(dev->bdf, name);
+	if (*dev->mdev)
+		memcpy(name, dev->mdev, sizeof(name));
+	else
+		bdf_format(dev->bdf, name);
 	if (dev->has_token)
 		format_token(dev->token, token);
 	/* As vfio_pci_core_match() reads it. */

@@ -89,6 +89,19 @@ int vfio_irq_set_unmask_fd(const struct vfio_device *dev, unsigned index, int fd
 {
 	int r = set_irqs(dev, index, VFIO_IRQ_SET_ACTION_UNMASK, 0, 1, &fd);
 
+	return r < 0 && r != -ENOTTY ? irq_refused(dev, index, r) : r;
+}
+
+int vfio_irq_unmask(const struct vfio_device *dev, unsigned index)
+{
+	struct vfio_irq_set arg = {
+		.argsz = sizeof(arg),
+		.flags = VFIO_IRQ_SET_ACTION_UNMASK | VFIO_IRQ_SET_DATA_NONE,
+		.index = index,
+		.count = 1,
+	};
+	int r = HOST_IOCTL(dev->fd, VFIO_DEVICE_SET_IRQS, &arg);
+
 	return r < 0 ? irq_refused(dev, index, r) : 0;
 }
 

@@ -68,9 +68,25 @@ int vfio_device_file(const struct vfio_device *dev)
 	return dev->group ? dev->group->fd : dev->fd;
 }
 
+/*
+ * A mediated device is made anew by its driver for each that opens it, or has a reset: nothing is left
+ * in it that a reset of a bus would have to wipe out.
+ */
+static int needs_reset(struct vfio_device *dev)
+{
+	struct vfio_device_info info;
+	int r = vfio_device_info(dev, &info);
+
+	if (!r && !(info.flags & VFIO_DEVICE_FLAGS_RESET))
+		dev->no_reset = true;
+	return r;
+}
+
 int vfio_space_bind(struct vfio_space *space, struct vfio_device *dev)
 {
-	return dev->bound ? 0 : way(space)->bind(space, dev);
+	int r = dev->bound ? 0 : way(space)->bind(space, dev);
+
+	return r || !*dev->mdev ? r : needs_reset(dev);
 }
 
 int vfio_space_attach(struct vfio_space *space, struct vfio_device *dev)

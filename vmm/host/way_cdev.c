@@ -9,6 +9,7 @@
 #include <base/fd.h>
 #include <errno.h>
 #include <host/iommufd.h>
+#include <string.h>
 
 int way_iommufd_open(struct vfio_space *space)
 {
@@ -66,6 +67,7 @@ static int open_device(struct vfio_space *space, const struct host_function *fn,
 		       struct vfio_device *dev)
 {
 	(void)space;
+	memcpy(dev->mdev, fn->mdev, sizeof(dev->mdev));
 	return sysfs_cdev_open(fn, &dev->fd);
 }
 

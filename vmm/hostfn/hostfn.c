@@ -172,13 +172,29 @@ int hostfn_possible(const struct host_function *fn, char *why, size_t size)
 	return 0;
 }
 
+/* No IOMMU is its own, and nothing that it shares one with. */
+static int mdev_ready(const struct host_function *fn, struct answer a)
+{
+	enum vfio_way way;
+
+	if (!*fn->driver)
+		return answer(
+			a, ENODEV,
+			"has no driver; load the one of VFIO's that its parent's driver comes "
+			"with (modprobe vfio_mdev, kvmgt, ...)");
+	return hostway_find(fn, 1, HOSTWAY_ANY, &way, a.why, a.size);
+}
+
 int hostfn_ready(const struct host_function *fn, char *why, size_t size)
 {
 	struct answer a = { why, size };
 	enum vfio_way way;
 	char name[BDF_TEXT];
-	int r = hostfn_possible(fn, why, size);
+	int r;
 
+	if (*fn->mdev)
+		return mdev_ready(fn, a);
+	r = hostfn_possible(fn, why, size);
 	bdf_format(fn->bdf, name);
 	if (r)
 		return r;

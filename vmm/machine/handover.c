@@ -32,6 +32,15 @@ static int open_bdf(struct vfio_space *space, struct vfio_device *dev, struct bd
 	return r ? r : vfio_space_open_device(space, &fn, dev);
 }
 
+static int open_mdev(struct vfio_space *space, struct vfio_device *dev, const char *uuid)
+{
+	struct host_function fn;
+	int r = sysfs_mdev(uuid, &fn);
+
+	snprintf(dev->name, sizeof(dev->name), "%.36s", uuid);
+	return r ? r : vfio_space_open_device(space, &fn, dev);
+}
+
 /* Its address for messages, where sysfs tells; else what it was called by. */
 static void name_by_number(struct vfio_device *dev, const struct stat *st, const char *other)
 {
@@ -265,6 +274,8 @@ static int open_one(const struct passthrough_device *which, struct vfio_space *s
 		return open_fd(dev, which->fd);
 	case PASSTHROUGH_BY_SOCKET:
 		return open_socket(space, dev, which->path, first);
+	case PASSTHROUGH_BY_MDEV:
+		return open_mdev(space, dev, which->path);
 	case PASSTHROUGH_BY_GROUP:
 		return take_group(space, dev, which->group_fd, false);
 	}
@@ -353,28 +364,40 @@ int handover_check_api(const struct passthrough_config *c, enum vfio_way given)
 		    vfio_way_name((enum vfio_way)c->api), vfio_way_name(given));
 }
 
+/* By what sysfs knows, with nothing handed over. */
+static bool is_named(const struct passthrough_device *which)
+{
+	return which->by == PASSTHROUGH_BY_MDEV ||
+	       (which->by == PASSTHROUGH_BY_BDF && which->group_fd < 0);
+}
+
+static int look_up(const struct passthrough_device *which, struct host_function *fn)
+{
+	char why[HOSTFN_WHY], name[MDEV_TEXT];
+	int r = which->by == PASSTHROUGH_BY_MDEV ? sysfs_mdev(which->path, fn)
+						 : sysfs_function(which->bdf, fn);
+
+	if (!r && hostfn_ready(fn, why, sizeof(why)))
+		r = fail(STATUS_HOST, ENODEV, "%s %s", host_function_name(fn, name), why);
+	return r;
+}
+
 int handover_choose(const struct passthrough_config *c, struct vfio_space *space)
 {
 	struct host_function fns[PASSTHROUGH_MAX];
-	char why[HOSTFN_WHY], name[BDF_TEXT];
+	char why[HOSTFN_WHY], name[MDEV_TEXT];
 	int given, r = way_of_descriptors(c, &given);
 	unsigned n = 0;
 
 	if (!r && given != HOSTWAY_ANY)
 		r = handover_check_api(c, (enum vfio_way)given);
-	for (unsigned i = 0; !r && i < c->n; i++) {
-		if (c->devices[i].by != PASSTHROUGH_BY_BDF || c->devices[i].group_fd >= 0)
-			continue;
-		bdf_format(c->devices[i].bdf, name);
-		r = sysfs_function(c->devices[i].bdf, &fns[n]);
-		if (!r && hostfn_ready(&fns[n], why, sizeof(why)))
-			r = fail(STATUS_HOST, ENODEV, "%s %s", name, why);
-		n++;
-	}
+	for (unsigned i = 0; !r && i < c->n; i++)
+		if (is_named(&c->devices[i]))
+			r = look_up(&c->devices[i], &fns[n++]);
 	given = given == HOSTWAY_ANY ? c->api : given;
 	if (!r && !n && given != HOSTWAY_ANY)
 		space->way = (enum vfio_way)given;
 	if (!r && n && hostway_find(fns, n, given, &space->way, why, sizeof(why)))
-		r = fail(STATUS_HOST, ENODEV, "%s %s", bdf_format(fns[0].bdf, name), why);
+		r = fail(STATUS_HOST, ENODEV, "%s %s", host_function_name(&fns[0], name), why);
 	return r;
 }

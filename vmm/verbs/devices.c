@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `thru devices`: what the host has and what each function lacks. The table is for people; the
+ * `thru devices`: what the host has and what each function, or mediated device, lacks. The table is for people; the
  * keys of the JSON are an interface, documented in thru(1).
  */
 #include "verbs.h"
@@ -72,7 +72,8 @@ static const char *way_of(const struct host_function *fn)
 	char why[HOSTFN_WHY];
 	enum vfio_way way;
 
-	if (!hostfn_is_vfio(fn) || hostway_find(fn, 1, HOSTWAY_ANY, &way, why, sizeof(why)))
+	if ((!*fn->mdev && !hostfn_is_vfio(fn)) ||
+	    hostway_find(fn, 1, HOSTWAY_ANY, &way, why, sizeof(why)))
 		return "";
 	return vfio_way_name(way);
 }
@@ -137,6 +138,20 @@ static void print_table(const struct host_function *functions, unsigned n)
 	}
 }
 
+static void print_mdevs(const struct host_function *mdevs, unsigned n)
+{
+	char why[HOSTFN_WHY];
+
+	if (n)
+		printf("%-36s  %-14s  %5s  %-14s  %-6s  %s\n", "MEDIATED DEVICE", "TYPE", "GROUP",
+		       "DRIVER", "CDEV", "READY");
+	for (unsigned i = 0; i < n; i++)
+		printf("%-36s  %-14s  %5d  %-14s  %-6s  %s\n", mdevs[i].mdev, mdevs[i].mdev_type,
+		       mdevs[i].group, *mdevs[i].driver ? mdevs[i].driver : "-",
+		       *mdevs[i].cdev ? mdevs[i].cdev : "-",
+		       hostfn_ready(&mdevs[i], why, sizeof(why)) ? why : "ready");
+}
+
 static void print_key(const char *key, const char *value)
 {
 	printf("    \"%s\": ", key);
@@ -195,6 +210,17 @@ static void print_reset(const struct host_function *fn, const struct hostfn_rese
 	printf("],\n");
 }
 
+static void print_end(bool bridge, bool ready, const char *why)
+{
+	printf("    \"bridge\": %s,\n    \"ready\": %s,\n    \"reason\": ",
+	       bridge ? "true" : "false", ready ? "true" : "false");
+	if (ready)
+		printf("null");
+	else
+		json_print_string(why);
+	printf("\n  }");
+}
+
 static void print_object(const struct host_function *fn, const struct hostfn_reset *reset)
 {
 	char text[BDF_TEXT], why[HOSTFN_WHY];
@@ -211,16 +237,36 @@ static void print_object(const struct host_function *fn, const struct hostfn_res
 	print_key("cdev", fn->cdev);
 	print_key("way", way_of(fn));
 	print_reset(fn, reset);
-	printf("    \"bridge\": %s,\n    \"ready\": %s,\n    \"reason\": ",
-	       hostfn_is_bridge(fn) ? "true" : "false", ready ? "true" : "false");
-	if (ready)
-		printf("null");
-	else
-		json_print_string(why);
-	printf("\n  }");
+	print_key("mdev", "");
+	print_end(hostfn_is_bridge(fn), ready, why);
 }
 
-static void print_json(const struct host_function *functions, unsigned n)
+/* What is no PCI function has none of its numbers; its driver knows of a reset when it is opened. */
+static void print_mdev(const struct host_function *fn)
+{
+	static const char *const none[] = { "bdf", "vendor", "device", "class" };
+	char why[HOSTFN_WHY];
+	bool ready = hostfn_ready(fn, why, sizeof(why)) == 0;
+
+	printf("  {\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(none); i++)
+		print_key(none[i], "");
+	print_key("mdev", fn->mdev);
+	print_key("mdev_type", fn->mdev_type);
+	print_key("class_name", "mediated device");
+	print_group(fn->group);
+	print_key("driver", fn->driver);
+	print_key("driver_override", "");
+	print_key("cdev", fn->cdev);
+	print_key("way", way_of(fn));
+	printf("    \"reset_methods\": [],\n");
+	print_key("reset", "");
+	printf("    \"reset_with\": [],\n");
+	print_end(false, ready, why);
+}
+
+static void print_json(const struct host_function *functions, unsigned n,
+		       const struct host_function *mdevs, unsigned n_mdevs)
 {
 	printf("[");
 	for (unsigned i = 0; i < n; i++) {
@@ -231,24 +277,33 @@ static void print_json(const struct host_function *functions, unsigned n)
 		print_object(&functions[i], &reset);
 		hostfn_reset_free(&reset);
 	}
-	printf("%s]\n", n ? "\n" : "");
+	for (unsigned i = 0; i < n_mdevs; i++) {
+		printf(n || i ? ",\n" : "\n");
+		print_mdev(&mdevs[i]);
+	}
+	printf("%s]\n", n || n_mdevs ? "\n" : "");
 }
 
 int verb_devices(int argc, char **argv)
 {
-	struct host_function *functions;
+	struct host_function *functions, *mdevs;
+	unsigned n, n_mdevs;
 	bool json;
-	unsigned n;
 	int r = options_parse_devices(argc, argv, &json);
 
 	if (!r)
 		r = sysfs_functions(&functions, &n);
 	if (r)
 		return r;
-	if (json)
-		print_json(functions, n);
-	else
+	r = sysfs_mdevs(&mdevs, &n_mdevs);
+	if (!r && json)
+		print_json(functions, n, mdevs, n_mdevs);
+	if (!r && !json) {
 		print_table(functions, n);
+		print_mdevs(mdevs, n_mdevs);
+	}
+	if (!r)
+		free(mdevs);
 	free(functions);
-	return 0;
+	return r;
 }

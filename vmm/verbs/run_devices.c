@@ -14,6 +14,8 @@ static enum passthrough_by by(enum device_by option)
 		return PASSTHROUGH_BY_FD;
 	case DEVICE_BY_SOCKET:
 		return PASSTHROUGH_BY_SOCKET;
+	case DEVICE_BY_MDEV:
+		return PASSTHROUGH_BY_MDEV;
 	case DEVICE_BY_GROUP:
 		return PASSTHROUGH_BY_GROUP;
 	case DEVICE_BY_BDF:
