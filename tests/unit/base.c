@@ -129,6 +129,8 @@ static unsigned count_capabilities(bool extended, unsigned size, uint64_t *ret_i
 
 static void capability_lists(void)
 {
+	struct capabilities list;
+	unsigned size = 4096;
 	uint64_t ids;
 
 	memset(space, 0, sizeof(space));
@@ -161,6 +163,12 @@ static void capability_lists(void)
 		store_le32(space + at, (at + 4) << 20 | 0x10001);
 	CHECK_EQ(count_capabilities(true, 4096, &ids), (4096 - 256) / 4);
 	CHECK_EQ(asked, (4096 - 256) / 4);
+	/* Nothing is read beyond the space that there is. */
+	capabilities_init(&list, true, 0x104, read_space, &size);
+	asked = 0;
+	CHECK(capabilities_next(&list) && list.at == 0x100 && list.id == 1);
+	CHECK(!capabilities_next(&list));
+	CHECK_EQ(asked, 1);
 }
 
 static void alignment(void)
