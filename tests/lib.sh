@@ -63,10 +63,12 @@ expect_error() {
 # --- guests, in the emulated host ---
 
 # guest_words COMMAND [OPTION...]: puts into the array `words` what runs thru with OPTIONs and a guest
-# that does COMMAND. $append: more for the kernel command line; $kernel, $initrd: others than usual.
+# that does COMMAND. $append: more for the kernel command line; $kernel, $initrd: others than usual. Its memory is
+# little where nothing else is said: an emulated host takes its time to pin it.
 guest_words() {
 	local line="console=ttyS0 quiet panic=-1 oops=panic ${append:-} thru.cmd64=$(printf %s "$1" | base64 -w 0)"
 	shift
+	[[ " $* " == *" --mem "* ]] || set -- --mem 192M "$@"
 	: "${kernel:=$("$images/path" vmlinux)}" "${initrd:=$("$images/path" initrd)}"
 	words=("$thru" run --kernel "$kernel" --initrd "$initrd" --cmdline "$line" "$@")
 }
