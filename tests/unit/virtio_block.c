@@ -4,6 +4,7 @@
  * memory. Interrupts signal an eventfd that the tests wait for.
  */
 #include "virtio-driver.h"
+#include "virtio-events.h"
 
 #include <base/error.h>
 #include <base/fd.h>
@@ -20,22 +21,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SIZE  64
-#define DISK  MIB(1)
-#define ALL   (~BIT64(VIRTIO_RING_F_EVENT_IDX)) /* the driver here wants every interrupt */
-#define READY (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK)
+#define SIZE 64
+#define DISK MIB(1)
+#define ALL  (~BIT64(VIRTIO_RING_F_EVENT_IDX)) /* the driver here wants every interrupt */
 
 static struct virtio_block *block;
 static struct virtio_rng *rng;
 static struct virtio_device *dev;
 static struct ring ring;
-static int event_fd = -1, disk_fd = -1;
+static int disk_fd = -1;
 static char path[64];
-
-static void queue_interrupt(void *ctx, unsigned queue)
-{
-	fd_event_signal(event_fd);
-}
 
 static void config_interrupt(void *ctx)
 {
@@ -43,18 +38,6 @@ static void config_interrupt(void *ctx)
 }
 
 static const struct virtio_transport_ops transport = { queue_interrupt, config_interrupt };
-
-static bool event(void)
-{
-	struct pollfd p = { event_fd, POLLIN, 0 };
-
-	return poll(&p, 1, 10000) == 1 && fd_event_take(event_fd);
-}
-
-#define UNTIL(cond)             \
-	while (!(cond)) {       \
-		CHECK(event()); \
-	}
 
 static void unplug(void)
 {
@@ -71,8 +54,7 @@ static void unplug(void)
 static void new_disk(uint64_t size)
 {
 	unplug();
-	if (event_fd < 0 && fd_event(&event_fd))
-		abort();
+	events_init();
 	fd_close(&disk_fd);
 	disk_fd = memfd_create("disk", MFD_CLOEXEC);
 	if (disk_fd < 0 || ftruncate(disk_fd, (off_t)size))
@@ -91,7 +73,7 @@ static void drive(uint64_t features)
 	virtio_device_write_status(dev, READY);
 	ring = ring_init(0, SIZE);
 	ring_connect(&ring, &dev->queues[0]);
-	virtio_device_write_status(dev, READY | VIRTIO_CONFIG_S_DRIVER_OK);
+	virtio_device_write_status(dev, LIVE);
 }
 
 static void plug(struct virtio_device *device)

@@ -4,6 +4,7 @@
  * are pipes and functions. Interrupts and calls of the console signal one eventfd that the tests wait for.
  */
 #include "virtio-driver.h"
+#include "virtio-events.h"
 
 #include <base/clock.h>
 #include <base/fd.h>
@@ -25,22 +26,14 @@
 #define FEATURES                                                    \
 	(BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_CONSOLE_F_SIZE) | \
 	 BIT64(VIRTIO_CONSOLE_F_MULTIPORT))
-#define READY (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK)
-#define LIVE  (READY | VIRTIO_CONFIG_S_DRIVER_OK)
 
 static struct virtio_console *console;
 static struct virtio_device *dev;
 static struct ring rings[QUEUES];
 static unsigned n_rings;
-static int event_fd = -1;
 static unsigned config_interrupts; /* atomic, as what the owner was told: */
 static unsigned opens, closes, losses;
 #define COUNT(n) __atomic_load_n(&(n), __ATOMIC_SEQ_CST)
-
-static void queue_interrupt(void *ctx, unsigned queue)
-{
-	fd_event_signal(event_fd);
-}
 
 static void config_interrupt(void *ctx)
 {
@@ -50,19 +43,6 @@ static void config_interrupt(void *ctx)
 
 static const struct virtio_transport_ops transport = { queue_interrupt, config_interrupt };
 
-/* False: nothing happens any more. */
-static bool event(void)
-{
-	struct pollfd p = { event_fd, POLLIN, 0 };
-
-	return poll(&p, 1, 10000) == 1 && fd_event_take(event_fd);
-}
-
-#define UNTIL(cond)             \
-	while (!(cond)) {       \
-		CHECK(event()); \
-	}
-
 static void kick(unsigned queue)
 {
 	fd_event_signal(dev->queues[queue].kick_fd);
@@ -71,8 +51,7 @@ static void kick(unsigned queue)
 static void make(const struct virtio_console_port *ports, unsigned n)
 {
 	signal(SIGPIPE, SIG_IGN);
-	if (event_fd < 0 && fd_event(&event_fd))
-		abort();
+	events_init();
 	if (dev && dev->transport)
 		virtio_device_unplug(dev);
 	virtio_console_destroy(console);
