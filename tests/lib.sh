@@ -105,6 +105,15 @@ guest_end() {
 	wait "$guest" 2>/dev/null || status=$?
 }
 
+# user_exits: how many exits of all guests in this host have reached thru so far.
+user_exits() {
+	local file n=0
+	for file in /sys/kernel/debug/kvm/{mmio_exits,io_exits,mmio_exit_user}; do
+		[ ! -e $file ] || n=$((n + $(<$file)))
+	done
+	echo $n
+}
+
 # host_clean NAME: nothing of a guest is left in this host: processes, open devices, interrupts, pinned pages.
 host_clean() {
 	local left
