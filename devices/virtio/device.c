@@ -220,6 +220,11 @@ void virtio_device_interrupt(struct virtio_device *dev, unsigned queue)
 		dev->transport->queue_interrupt(dev->transport_ctx, queue);
 }
 
+int virtio_device_interrupt_fd(const struct virtio_device *dev, unsigned queue)
+{
+	return dev->transport->queue_fd ? dev->transport->queue_fd(dev->transport_ctx, queue) : -1;
+}
+
 void virtio_device_config_set(struct virtio_device *dev, unsigned offset, const void *data,
 			      unsigned len)
 {

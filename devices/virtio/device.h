@@ -34,6 +34,8 @@ struct virtio_device_ops {
 struct virtio_transport_ops {
 	void (*queue_interrupt)(void *transport, unsigned queue);
 	void (*config_interrupt)(void *transport);
+	/* The eventfd that does the same for a queue; -1: the driver gave it no vector. NULL: there are none. */
+	int (*queue_fd)(void *transport, unsigned queue);
 };
 
 struct virtio_device {
@@ -45,6 +47,7 @@ struct virtio_device {
 	struct virtio_queue *queues;
 	unsigned n_queues;
 	unsigned config_size; /* 0: no device configuration */
+	bool elsewhere;       /* its queues are served by the kernel or by another process */
 
 	/* While it is plugged in. */
 	const struct memory *memory;
@@ -106,6 +109,11 @@ bool virtio_device_broken(const struct virtio_device *dev);
 
 /* Interrupt the driver for what was given back on this queue, when it wants that. */
 void virtio_device_interrupt(struct virtio_device *dev, unsigned queue);
+/*
+ * What a back end elsewhere signals for that: an eventfd that KVM listens to, the transport's; -1: the
+ * driver does without. It stays the same until `stop`.
+ */
+int virtio_device_interrupt_fd(const struct virtio_device *dev, unsigned queue);
 
 /* Change the configuration; at any time, also before `start`. */
 void virtio_device_config_set(struct virtio_device *dev, unsigned offset, const void *data,

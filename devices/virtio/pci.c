@@ -75,6 +75,15 @@ static void queue_interrupt(void *transport, unsigned queue)
 	interrupt(pci, &pci->common.vectors[queue]);
 }
 
+/* Also while MSI-X is off: then what it is signalled waits, as for a vector that is masked. */
+static int queue_fd(void *transport, unsigned queue)
+{
+	struct virtio_pci *pci = transport;
+	unsigned v = __atomic_load_n(&pci->common.vectors[queue], __ATOMIC_ACQUIRE);
+
+	return v < pci->msix.n ? pci->msix.vectors[v].fd : -1;
+}
+
 static void config_interrupt(void *transport)
 {
 	struct virtio_pci *pci = transport;
@@ -86,6 +95,7 @@ static void config_interrupt(void *transport)
 static const struct virtio_transport_ops transport_ops = {
 	.queue_interrupt = queue_interrupt,
 	.config_interrupt = config_interrupt,
+	.queue_fd = queue_fd,
 };
 
 /* Doorbells. */

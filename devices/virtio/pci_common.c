@@ -142,9 +142,14 @@ static uint64_t get_queue_vector(struct pci_common *common)
 	return selected(common) ? common->vectors[common->queue_select] : VIRTIO_MSI_NO_VECTOR;
 }
 
+/* Drivers choose it before DRIVER_OK (§4.1.5.1.2). Who serves a queue elsewhere has its eventfd then. */
 static void set_queue_vector(struct pci_common *common, uint64_t v)
 {
-	if (selected(common))
+	struct virtio_device *dev = common->dev;
+
+	if (selected(common) && dev->elsewhere && dev->started)
+		log_guest(&dev->rl, "%s: a vector changed while its queue is in use", dev->name);
+	else if (selected(common))
 		set_vector(common, &common->vectors[common->queue_select], v);
 }
 

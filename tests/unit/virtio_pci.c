@@ -493,6 +493,32 @@ static void interrupts_by_vector(void)
 	CHECK(!fake_kvm.wrongs);
 }
 
+/* What a back end elsewhere signals is the vector that the driver chose; then that stays. */
+static void interrupts_from_elsewhere(void)
+{
+	int fd;
+
+	plug(8);
+	CHECK_EQ(virtio_device_interrupt_fd(&dev, 1), -1);
+	dev.elsewhere = true;
+	drive(LIVE);
+	fd = virtio_device_interrupt_fd(&dev, 1);
+	fd_event_signal(fd);
+	CHECK_EQ(interrupts(2), 1);
+	set(TABLE + 16 * 2 + 12, 4, 1);
+	fd_event_signal(fd);
+	CHECK_EQ(get(PBA, 8), BIT(2));
+	set(TABLE + 16 * 2 + 12, 4, 0);
+	CHECK_EQ(interrupts(2), 1);
+	set(REG(Q_SELECT), 2, 1);
+	set(REG(Q_MSIX), 2, 0);
+	CHECK_EQ(get(REG(Q_MSIX), 2), 2);
+	CHECK_EQ(virtio_device_interrupt_fd(&dev, 1), fd);
+	set(STATUS, 1, 0);
+	CHECK_EQ(get(REG(Q_MSIX), 2), NONE);
+	CHECK(!fake_kvm.wrongs);
+}
+
 static void needs_reset_is_told(void)
 {
 	plug(8);
@@ -670,6 +696,7 @@ static const struct test tests[] = {
 	TEST(any_access),
 	TEST(doorbells),
 	TEST(interrupts_by_vector),
+	TEST(interrupts_from_elsewhere),
 	TEST(needs_reset_is_told),
 	TEST(generation_moves),
 	TEST(window),
