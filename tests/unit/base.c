@@ -35,6 +35,15 @@ static void long_reason_is_cut(void)
 	CHECK(strlen(error_message()) < 1024);
 }
 
+/* Names are whoever's made the file: a line stays one line. */
+static void names_are_printable(void)
+{
+	error_clear();
+	fail(STATUS_USAGE, ENOENT, "%s: is not there", "a\n::b\033[2J\177\xc3\xa4");
+	CHECK(!strcmp(error_message(), "a?::b?[2J?\xc3\xa4: is not there"));
+	error_clear();
+}
+
 /* What nobody should see has a remedy too, by its errno; what has one, or is no fault of the host's, keeps its text. */
 static void errors_without_advice(void)
 {
@@ -349,6 +358,7 @@ static const struct test tests[] = {
 	TEST(nobody_reads),
 	TEST(first_reason_wins),
 	TEST(long_reason_is_cut),
+	TEST(names_are_printable),
 	TEST(errors_without_advice),
 	TEST(ranges),
 	TEST(little_endian),

@@ -319,6 +319,11 @@ static void scripts(void)
 	snprintf(search, sizeof(search), "/absent:%s", folder);
 	CHECK_EQ(closure_add(&tree, at("script"), search), 0);
 	CHECK(tree_find(&tree, at("interp")));
+	tree_deinit(&tree);
+	snprintf(found, sizeof(found), "#!%s -iS A=1 B=2 interp -x\n", at("env"));
+	put("script", found, strlen(found), 0755);
+	CHECK_EQ(closure_add(&tree, at("script"), search), 0);
+	CHECK(tree_find(&tree, at("interp")));
 	snprintf(found, sizeof(found), "#!%s\n", at("script"));
 	put("script", found, strlen(found), 0755);
 	fresh();
@@ -473,7 +478,7 @@ static void modules(void)
 static void packed_modules(void)
 {
 	const char *names[] = { "virtio", NULL };
-	char command[PATH_MAX * 2];
+	char command[PATH_MAX * 2], where[PATH_MAX];
 	unsigned n;
 
 	fresh();
@@ -484,6 +489,16 @@ static void packed_modules(void)
 	CHECK_EQ(modules_add(&tree, folder, names, none, &n), 0);
 	CHECK(n == 1 &&
 	      tree_find(&tree, "/thru/modules/000-virtio")->size == sizeof(struct module));
+	/* a folder whose path is longer than the name of a file in memory can be */
+	memset(command, 'n', 250);
+	command[250] = 0;
+	mkdir(at(command), 0755);
+	strcpy(where, at(command));
+	strcat(command, "/virtio.ko.xz");
+	CHECK_EQ(rename(at("virtio.ko.xz"), at(command)), 0);
+	tree_deinit(&tree);
+	CHECK_EQ(modules_add(&tree, where, names, none, &n), 0);
+	CHECK_EQ(n, 1);
 	tree_deinit(&tree);
 	put("virtio.ko.xz", "rubbish", 7, 0644);
 	CHECK(modules_add(&tree, folder, names, none, &n) < 0);

@@ -3,30 +3,17 @@
  * Bytes that nobody would send, to whatever reads bytes of a guest of `thru test`: its tests' output, its
  * kernel's log, init's words, records of files. They are made of words that mean something there, cut, doubled
  * and broken. What must hold is told beside each; the rest is for the sanitizers.
- *
- * 3,000 rounds each, the same ones each time. THRU_FUZZ=N: N times as many, from a seed of the day, which is
- * printed.
  */
-#include "test.h"
+#include "rubbish.h"
 
 #include <errno.h>
 #include <stdarg.h>
-#include <time.h>
 #include <verdict/collect.h>
 #include <verdict/decide.h>
 #include <verdict/report.h>
 
 #define INPUT_MAX 4096
 #define ROUNDS    3000u
-
-static uint64_t seed = 1;
-static unsigned times = 1;
-
-static unsigned any(unsigned below)
-{
-	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-	return (unsigned)(seed >> 33) % below;
-}
 
 /* Some of the words, with bytes between them; then some bytes changed. */
 static size_t make(const char *const *words, unsigned n_words, uint8_t *ret)
@@ -269,12 +256,6 @@ static const struct test tests[] = { TEST(tap), TEST(kernel_log), TEST(words_of_
 
 int main(void)
 {
-	const char *more = getenv("THRU_FUZZ");
-
-	if (more && atoi(more) > 0) {
-		times = (unsigned)atoi(more);
-		seed = (uint64_t)time(NULL);
-		printf("seed %llu\n", (unsigned long long)seed);
-	}
+	rubbish_init();
 	return test_main(tests, ARRAY_SIZE(tests));
 }

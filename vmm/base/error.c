@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The recorded reason of a failure: one line, one status, each thread's own; its first record wins.
+ * The recorded reason of a failure: one line, one status, each thread's own; its first record wins. A name
+ * with a line's end in it, or with what a terminal takes for a command, is printed with question marks.
  *
  * A line says what to do. Where a call was refused that nothing of the operator's should make fail, the
  * place that knows has no advice of its own, and the line ends with the errno's text: then it gets one
@@ -59,6 +60,13 @@ static void advise(struct error *error, int errnum)
 		snprintf(error->text + len, sizeof(error->text) - len, "; %s", remedy(errnum));
 }
 
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 int fail(enum exit_status why, int errnum, const char *fmt, ...)
 {
 	va_list ap;
@@ -67,6 +75,7 @@ int fail(enum exit_status why, int errnum, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(record.text, sizeof(record.text), fmt, ap);
 		va_end(ap);
+		make_printable(record.text);
 		record.status = why;
 		advise(&record, errnum);
 	}

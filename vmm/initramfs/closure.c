@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One object after the other: put it into the tree, read what it needs, and the same for each of those.
- * The search is ld.so(8)'s without the environment, which the guest's program does not have.
+ * One object after the other: put it into the tree, read what it needs, and the same for each of those, from a
+ * list: libraries may need each other in chains of any length, and in circles. The search is ld.so(8)'s
+ * without the environment, which the guest's program does not have.
  */
 #include <initramfs/closure.h>
 
@@ -29,8 +30,6 @@
 #define TRIPLET      "aarch64-linux-gnu"
 #endif
 
-#define DEPTH_MAX 32 /* of a script's interpreter's library's library */
-
 /* Where loaders look when nothing else was said: glibc's, Debian's, musl's. */
 static const char *const folders[] = { "/lib/" TRIPLET, "/usr/lib/" TRIPLET,
 				       "/lib64",        "/usr/lib64",
@@ -45,9 +44,8 @@ struct closure {
 		[ELF_STRING_MAX]; /* the program's: its libraries' libraries are looked for there too */
 	char rpath_origin[PATH_MAX];
 	uint16_t machine;
+	unsigned *todo, n, room; /* entries of the tree that are to be looked into */
 };
-
-static int add(struct closure *c, const char *path, unsigned depth);
 
 int closure_find(const char *command, const char *path, char *ret)
 {
@@ -177,15 +175,44 @@ static bool find_library(const struct closure *c, const struct elf_needs *needs,
 	return false;
 }
 
+static int add(struct closure *c, const char *path)
+{
+	char real[PATH_MAX];
+	struct tree_entry *entry;
+	int r = tree_host_file(c->tree, path, real);
+
+	if (r == -ENOENT)
+		return fail(STATUS_USAGE, ENOENT, "%s: is no file; give the path of a program",
+			    path);
+	if (r)
+		return r;
+	entry = tree_find(c->tree, real);
+	if (!entry || entry->scanned)
+		return 0;
+	if (c->n == c->room) {
+		unsigned room = c->room ? c->room * 2 : 64;
+		unsigned *todo = realloc(c->todo, room * sizeof(*todo));
+
+		if (!todo)
+			return fail(STATUS_HOST, ENOMEM,
+				    "initramfs: no memory for its list of files; add fewer");
+		c->todo = todo;
+		c->room = room;
+	}
+	entry->scanned = true;
+	c->todo[c->n++] = (unsigned)(entry - c->tree->at);
+	return 0;
+}
+
 static int add_libraries(struct closure *c, const struct elf_needs *needs, const char *path,
-			 unsigned depth)
+			 bool is_program)
 {
 	char found[PATH_MAX], origin[PATH_MAX];
 	int r = 0;
 
 	snprintf(origin, sizeof(origin), "%s", path);
 	*strrchr(origin, '/') = 0;
-	if (!depth && !*needs->runpath) {
+	if (is_program && !*needs->runpath) {
 		strcpy(c->rpath, needs->rpath);
 		strcpy(c->rpath_origin, origin);
 	}
@@ -194,12 +221,12 @@ static int add_libraries(struct closure *c, const struct elf_needs *needs, const
 			return fail(STATUS_USAGE, ENOENT,
 				    "%s: needs %s, which is not found here; install it", path,
 				    needs->needed[i]);
-		r = add(c, found, depth + 1);
+		r = add(c, found);
 	}
 	return r;
 }
 
-static int add_elf(struct closure *c, int fd, const char *path, unsigned depth)
+static int add_elf(struct closure *c, int fd, const char *path, bool is_program)
 {
 	struct elf_needs needs;
 	int r = elf_needs_read(fd, &needs);
@@ -217,17 +244,17 @@ static int add_elf(struct closure *c, int fd, const char *path, unsigned depth)
 				 "%s: its loader %s is not here; install its C library", path,
 				 needs.interpreter);
 		else
-			r = add(c, needs.interpreter, depth + 1);
+			r = add(c, needs.interpreter);
 	}
 	c->machine = needs.machine;
 	if (!r)
-		r = add_libraries(c, &needs, path, depth);
+		r = add_libraries(c, &needs, path, is_program);
 	free(needs.needed);
 	return r;
 }
 
 /* `#! INTERPRETER [ARGUMENT]` (execve(2)); behind env(1) it is the argument that counts. */
-static int add_script(struct closure *c, const char *path, char *line, unsigned depth)
+static int add_script(struct closure *c, const char *path, char *line)
 {
 	char *rest = line + 2, *program, *argument, found[PATH_MAX];
 	int r;
@@ -235,45 +262,34 @@ static int add_script(struct closure *c, const char *path, char *line, unsigned 
 	line[strcspn(line, "\n")] = 0;
 	program = strtok_r(rest, " \t\r", &rest);
 	argument = strtok_r(NULL, " \t\r", &rest);
-	if (argument && !strcmp(argument, "-S"))
+	/* env(1)'s options, and NAME=VALUE */
+	while (argument && (argument[0] == '-' || strchr(argument, '=')))
 		argument = strtok_r(NULL, " \t\r", &rest);
 	if (!program || program[0] != '/' || access(program, X_OK))
 		return fail(STATUS_USAGE, ENOENT,
 			    "%s: its interpreter %.200s is not here; install it", path,
 			    program ? program : "(none)");
-	r = add(c, program, depth + 1);
+	r = add(c, program);
 	if (r || !argument || strcmp(strrchr(program, '/'), "/env"))
 		return r;
 	r = closure_find(argument, c->search, found);
-	return r ? r : add(c, found, depth + 1);
+	return r ? r : add(c, found);
 }
 
-static int add(struct closure *c, const char *path, unsigned depth)
+/* What an entry of the tree needs. */
+static int look_into(struct closure *c, unsigned entry, bool is_program)
 {
-	char real[PATH_MAX], head[512] = { 0 };
+	char path[PATH_MAX], head[512] = { 0 };
 	_cleanup_fd_ int fd = -1;
-	struct tree_entry *entry;
-	int r;
 
-	if (depth > DEPTH_MAX)
-		return fail(STATUS_USAGE, ELOOP, "%s: what it needs goes in a circle", path);
-	r = tree_host_file(c->tree, path, real);
-	if (r == -ENOENT)
-		return fail(STATUS_USAGE, ENOENT, "%s: is no file; give the path of a program",
-			    path);
-	if (r)
-		return r;
-	entry = tree_find(c->tree, real);
-	if (!entry || entry->scanned)
-		return 0;
-	entry->scanned = true;
-	fd = open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	snprintf(path, sizeof(path), "/%s", c->tree->at[entry].path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || pread(fd, head, sizeof(head) - 1, 0) < 0)
 		return fail(STATUS_USAGE, errno, "%s: %s; make it readable", path, strerror(errno));
 	if (!memcmp(head, "#!", 2))
-		return add_script(c, path, head, depth);
+		return add_script(c, path, head);
 	if (!memcmp(head, ELFMAG, SELFMAG))
-		return add_elf(c, fd, real, depth);
+		return add_elf(c, fd, path, is_program);
 	return 0; /* the shell that is asked to run it will say what it thinks of it */
 }
 
@@ -285,10 +301,13 @@ int closure_add(struct tree *tree, const char *program, const char *search)
 
 	c.machine = MACHINE;
 	ldcache_read(LDCACHE_PATH, &c.cache);
-	r = add(&c, program, 0);
+	r = add(&c, program);
+	for (unsigned i = 0; !r && i < c.n; i++)
+		r = look_into(&c, c.todo[i], !i);
 	/* The loader in the guest finds them by the same index, where there is one. */
 	if (!r && c.cache.bytes)
 		r = tree_host_file(tree, LDCACHE_PATH, real);
+	free(c.todo);
 	ldcache_deinit(&c.cache);
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <base/bytes.h>
 #include <base/fd.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,12 +51,12 @@ void ldcache_deinit(struct ldcache *cache)
 	*cache = (struct ldcache){ 0 };
 }
 
-/* A string inside the file, with its end. */
+/* A string inside the file, with its end, which is not looked for beyond what a path can be. */
 static const char *string_at(const struct ldcache *cache, uint32_t offset)
 {
 	size_t at = cache->start + offset;
 
-	if (at >= cache->size || !memchr(cache->bytes + at, 0, cache->size - at))
+	if (at >= cache->size || !memchr(cache->bytes + at, 0, MIN(cache->size - at, PATH_MAX)))
 		return NULL;
 	return cache->bytes + at;
 }

@@ -152,7 +152,7 @@ static int unpack(const char *path, const char *program, int *ret_fd)
 {
 	char *argv[] = { (char *)(uintptr_t)program, (char[]){ "-dc" }, (char *)(uintptr_t)path,
 			 NULL };
-	_cleanup_fd_ int fd = memfd_create(path, MFD_CLOEXEC);
+	_cleanup_fd_ int fd = memfd_create("module", MFD_CLOEXEC);
 	posix_spawn_file_actions_t actions;
 	int r, status;
 	pid_t pid;

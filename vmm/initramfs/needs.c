@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SEGMENTS_MAX 128
 #define DYNAMIC_MAX  4096 /* entries */
@@ -24,15 +25,9 @@ struct file {
 /* The bytes of a string, whole or not at all. */
 static int string_at(int fd, uint64_t offset, char *ret)
 {
-	for (unsigned i = 0; i < ELF_STRING_MAX; i++) {
-		int r = fd_read_at(fd, &ret[i], 1, offset + i);
+	ssize_t n = pread(fd, ret, ELF_STRING_MAX, (off_t)offset);
 
-		if (r)
-			return -ENOEXEC;
-		if (!ret[i])
-			return 0;
-	}
-	return -ENOEXEC;
+	return n > 0 && memchr(ret, 0, (size_t)n) ? 0 : -ENOEXEC;
 }
 
 /* Where the byte that will be at `address` is in the file. */
