@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The console device (VIRTIO 1.3 §5.3): configuration, life, and the thread that does the work of the control
- * queues (console_control.c) and of all ports (console_port.c). Features: VIRTIO_CONSOLE_F_SIZE, VIRTIO_CONSOLE_F_MULTIPORT.
+ * The console device (VIRTIO 1.3 §5.3): configuration, life, and what its worker's thread does for the control
+ * queues (console_control.c) and for all ports (console_port.c). Features: VIRTIO_CONSOLE_F_SIZE, VIRTIO_CONSOLE_F_MULTIPORT.
  *
- * The thread runs a loop of its own under a lock of its own. Doorbells come to it from KVM, interrupts go
- * to KVM; it never takes the device lock. A vcpu takes the console's lock, below the device lock, to start
- * and to reset; it waits for one pass over the ports at most. Owners only wake the thread.
+ * All under the worker's lock (worker.h), by its thread: doorbells come from KVM, descriptors and the
+ * owners' wake-ups are sources in its loop, interrupts go to KVM. Who resets the device, on a vcpu, or ends
+ * it, takes that lock and waits for one pass over the ports at most.
  *
  * Left out on purpose: VIRTIO_CONSOLE_F_EMERG_WRITE (boards have a serial port), ports that come and go.
  */
@@ -15,7 +15,6 @@
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/fd.h>
-#include <core/lock.h>
 #include <errno.h>
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
@@ -35,26 +34,14 @@
 
 #define CLASS_COMMUNICATION_OTHER 0x07800001
 
-struct queue_source {
-	struct loop_source source;
-	struct virtio_console *console;
-	unsigned queue;
-};
-
 struct virtio_console {
 	struct virtio_device dev;
-	struct lock lock;
-	struct loop loop;
-	pthread_t thread;
-	bool has_loop, has_thread;
+	struct virtio_worker worker;
 	struct loop_source wake;
-	struct virtio_queue *queues;
-	struct queue_source *kicks;
-	unsigned n_queues_made; /* their eventfds, and their sources */
 	unsigned n;
 	struct port ports[VIRTIO_CONSOLE_PORTS];
-	struct port_shared shared; /* of the ports; shared.running: between start and stop */
 	struct console_control control;
+	uint8_t bounce[PORT_BOUNCE];
 };
 
 static struct virtio_console *of_device(struct virtio_device *dev)
@@ -64,7 +51,7 @@ static struct virtio_console *of_device(struct virtio_device *dev)
 
 static struct virtio_console *of_port(const struct port *port)
 {
-	return container_of(port->shared, struct virtio_console, shared);
+	return container_of(port->worker, struct virtio_console, worker);
 }
 
 /* What the queues and ports left: words to the guest, and a queue that it broke, which takes a reset. */
@@ -74,11 +61,11 @@ static void settle(struct virtio_console *c)
 
 	for (unsigned i = 0; i < c->n; i++)
 		tell |= c->ports[i].tell != 0;
-	if (c->shared.running && tell)
+	if (c->worker.running && tell)
 		console_control_send(&c->control);
-	for (unsigned i = 0; i < c->dev.n_queues && c->shared.running; i++)
-		if (c->queues[i].broken && !virtio_device_broken(&c->dev))
-			virtio_device_needs_reset(&c->dev, "a queue", c->queues[i].why);
+	for (unsigned i = 0; i < c->dev.n_queues && c->worker.running; i++)
+		if (c->dev.queues[i].broken && !virtio_device_broken(&c->dev))
+			virtio_device_needs_reset(&c->dev, "a queue", c->dev.queues[i].why);
 }
 
 static void in_ready(struct loop_source *source, uint32_t events)
@@ -105,20 +92,16 @@ static struct port *port_of(struct virtio_console *c, unsigned queue)
 	return &c->ports[queue < 2 ? 0 : queue / 2 - 1];
 }
 
-static void kicked(struct loop_source *source, uint32_t events)
+static void kicked(struct virtio_worker *worker, unsigned queue)
 {
-	struct queue_source *kick = container_of(source, struct queue_source, source);
-	struct virtio_console *c = kick->console;
-	struct port *port = port_of(c, kick->queue);
+	struct virtio_console *c = container_of(worker, struct virtio_console, worker);
+	struct port *port = port_of(c, queue);
 
-	fd_event_take(source->fd);
-	if (!c->shared.running || virtio_device_broken(&c->dev))
-		return;
-	if (kick->queue == CONTROL_RX)
+	if (queue == CONTROL_RX)
 		console_control_send(&c->control);
-	else if (kick->queue == CONTROL_TX)
+	else if (queue == CONTROL_TX)
 		console_control_receive(&c->control);
-	else if (kick->queue == port->rx)
+	else if (queue == port->rx)
 		port_receive(port);
 	else
 		port_send(port);
@@ -141,7 +124,7 @@ static void take_sizes(struct virtio_console *c)
 		store_le32(config, size);
 		if (i == 0)
 			virtio_device_config_set(&c->dev, 0, config, sizeof(config));
-		if (i == 0 && c->shared.running &&
+		if (i == 0 && c->worker.running &&
 		    virtio_device_has(&c->dev, VIRTIO_CONSOLE_F_SIZE))
 			virtio_device_config_changed(&c->dev);
 	}
@@ -151,7 +134,7 @@ static void take_sizes(struct virtio_console *c)
 static void work(struct virtio_console *c)
 {
 	take_sizes(c);
-	if (c->shared.running && !virtio_device_broken(&c->dev)) {
+	if (c->worker.running && !virtio_device_broken(&c->dev)) {
 		console_control_receive(&c->control);
 		for (unsigned i = 0; i < c->n; i++)
 			port_receive(&c->ports[i]);
@@ -171,8 +154,8 @@ static void console_start(struct virtio_device *dev)
 {
 	struct virtio_console *c = of_device(dev);
 
-	lock_take(&c->lock);
-	c->shared.running = true;
+	lock_take(&c->worker.lock);
+	c->worker.running = true;
 	c->control.multiport = virtio_device_has(dev, VIRTIO_CONSOLE_F_MULTIPORT);
 	/* §5.3.5: without control queues there is one port, and it is open. */
 	if (!c->control.multiport)
@@ -180,7 +163,7 @@ static void console_start(struct virtio_device *dev)
 	/* The driver may have read the size before it was what it is now. */
 	if (c->ports[0].size && virtio_device_has(dev, VIRTIO_CONSOLE_F_SIZE))
 		virtio_device_config_changed(dev);
-	lock_drop(&c->lock);
+	lock_drop(&c->worker.lock);
 	virtio_console_wake(c);
 }
 
@@ -189,7 +172,7 @@ static void stop(struct virtio_console *c, bool final)
 	work(c); /* what the host takes at once */
 	for (unsigned i = 0; i < c->n; i++)
 		port_stop(&c->ports[i], final);
-	c->shared.running = false;
+	c->worker.running = false;
 	for (unsigned i = 0; i < c->n; i++)
 		port_send(&c->ports[i]);
 }
@@ -198,10 +181,10 @@ static void console_stop(struct virtio_device *dev)
 {
 	struct virtio_console *c = of_device(dev);
 
-	lock_take(&c->lock);
-	if (c->shared.running)
+	lock_take(&c->worker.lock);
+	if (c->worker.running)
 		stop(c, false);
-	lock_drop(&c->lock);
+	lock_drop(&c->worker.lock);
 }
 
 /* Wait until something that holds output up may take more. False: nothing does, or the time is over. */
@@ -231,13 +214,13 @@ static void console_drain(struct virtio_device *dev)
 	struct virtio_console *c = of_device(dev);
 	uint64_t end = clock_ns() + FINAL_MS * 1000000ull;
 
-	lock_take(&c->lock);
+	lock_take(&c->worker.lock);
 	do {
 		fd_event_take(c->wake.fd);
 		work(c);
 	} while (wait_for_room(c, end));
 	stop(c, true);
-	lock_drop(&c->lock);
+	lock_drop(&c->worker.lock);
 }
 
 static const struct virtio_device_ops console_ops = {
@@ -246,66 +229,37 @@ static const struct virtio_device_ops console_ops = {
 	.drain = console_drain,
 };
 
-static void *run(void *arg)
+static int add_queues(struct virtio_console *c)
 {
-	struct virtio_console *c = arg;
-	int value;
+	unsigned n = 2 * (c->n + 1);
+	int r = virtio_worker_prepare(&c->worker, n);
 
-	loop_run(&c->loop, &value);
-	return NULL;
+	for (unsigned i = 0; !r && i < n; i++)
+		r = virtio_worker_add_queue(&c->worker,
+					    port_of(c, i) ? PORT_ENTRIES : CONTROL_ENTRIES);
+	return r;
 }
 
-static int add_queue(struct virtio_console *c)
+static int add_wake(struct virtio_console *c)
 {
-	unsigned i = c->n_queues_made;
-	struct queue_source *kick = &c->kicks[i];
-	uint16_t entries = i == CONTROL_RX || i == CONTROL_TX ? CONTROL_ENTRIES : PORT_ENTRIES;
-	int r = virtio_queue_init(&c->queues[i], entries);
+	int r = fd_event(&c->wake.fd);
 
-	if (r)
-		return r;
-	c->n_queues_made++;
-	kick->console = c;
-	kick->queue = i;
-	kick->source = (struct loop_source){ .fd = c->queues[i].kick_fd, .handler = kicked };
-	r = loop_add(&c->loop, &kick->source, EPOLLIN);
-	return r ? fail(STATUS_HOST, -r, "virtio console: doorbell: %s", strerror(-r)) : 0;
-}
-
-static int make_loop(struct virtio_console *c)
-{
-	int r;
-
-	lock_init(&c->lock);
-	r = loop_init(&c->loop, &c->lock);
-	c->has_loop = !r;
-	if (!r)
-		r = fd_event(&c->wake.fd);
 	if (r)
 		return r;
 	c->wake.handler = woken;
-	r = loop_add(&c->loop, &c->wake, EPOLLIN);
+	r = loop_add(&c->worker.loop, &c->wake, EPOLLIN);
 	return r ? fail(STATUS_HOST, -r, "virtio console: %s", strerror(-r)) : 0;
 }
 
 static int make(struct virtio_console *c, const struct virtio_console_port *ports)
 {
-	int r = make_loop(c);
+	int r = add_queues(c);
 
-	c->queues = calloc(c->dev.n_queues, sizeof(*c->queues));
-	c->kicks = calloc(c->dev.n_queues, sizeof(*c->kicks));
-	if (!r && (!c->queues || !c->kicks))
-		r = fail(STATUS_FAILURE, ENOMEM, "virtio console: out of memory");
-	c->dev.queues = c->queues;
-	while (!r && c->n_queues_made < c->dev.n_queues)
-		r = add_queue(c);
+	if (!r)
+		r = add_wake(c);
 	for (unsigned i = 0; !r && i < c->n; i++)
 		r = port_init(&c->ports[i], &ports[i]);
-	if (r)
-		return r;
-	r = pthread_create(&c->thread, NULL, run, c);
-	c->has_thread = !r;
-	return r ? fail(STATUS_HOST, r, "virtio console: no thread: %s", strerror(r)) : 0;
+	return r ? r : virtio_worker_launch(&c->worker);
 }
 
 int virtio_console_create(const struct virtio_console_port *ports, unsigned n,
@@ -321,26 +275,26 @@ int virtio_console_create(const struct virtio_console_port *ports, unsigned n,
 	if (!c)
 		return fail(STATUS_FAILURE, ENOMEM, "virtio console: out of memory");
 	c->n = n;
-	c->wake.fd = c->loop.epoll_fd = c->loop.wake_fd = -1;
+	c->wake.fd = -1;
 	c->dev = (struct virtio_device){
 		.ops = &console_ops,
 		.name = "virtio console",
 		.type = VIRTIO_ID_CONSOLE,
 		.pci_class = CLASS_COMMUNICATION_OTHER,
 		.offered = BIT64(VIRTIO_CONSOLE_F_SIZE) | BIT64(VIRTIO_CONSOLE_F_MULTIPORT),
-		.n_queues = 2 * (n + 1),
 		.config_size = CONFIG_SIZE,
 	};
 	store_le32(c->dev.config + CONFIG_MAX_PORTS, n);
 	virtio_device_init(&c->dev);
-	c->shared.dev = c->control.dev = &c->dev;
-	c->shared.loop = &c->loop;
+	c->worker.dev = c->control.dev = &c->dev;
+	c->worker.work = kicked;
 	c->control.ports = c->ports;
 	c->control.n = n;
 	for (unsigned i = 0; i < n; i++) {
 		struct port *port = &c->ports[i];
 
-		port->shared = &c->shared;
+		port->worker = &c->worker;
+		port->bounce = c->bounce;
 		port->index = i;
 		port->rx = i ? 2 * (i + 1) : 0;
 		port->tx = port->rx + 1;
@@ -361,21 +315,14 @@ void virtio_console_destroy(struct virtio_console *c)
 {
 	if (!c)
 		return;
-	if (c->has_thread) {
-		loop_post(&c->loop, VM_EVENT_POWEROFF, 0); /* its loop's end, nobody else's */
-		pthread_join(c->thread, NULL);
-	}
+	lock_take(&c->worker.lock);
+	loop_remove(&c->worker.loop, &c->wake);
 	for (unsigned i = 0; i < c->n; i++)
 		port_deinit(&c->ports[i]);
-	while (c->n_queues_made)
-		virtio_queue_deinit(&c->queues[--c->n_queues_made]);
+	lock_drop(&c->worker.lock);
+	virtio_worker_deinit(&c->worker);
 	fd_close(&c->wake.fd);
-	if (c->has_loop)
-		loop_deinit(&c->loop);
-	lock_deinit(&c->lock);
 	virtio_device_deinit(&c->dev);
-	free(c->queues);
-	free(c->kicks);
 	free(c);
 }
 

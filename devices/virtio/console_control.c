@@ -6,7 +6,7 @@
  * costs no memory, and when it does it learns the latest state, such as the last of many resizes. What a
  * guest says is checked, and believed only about the port that it names.
  *
- * Runs under the console's lock.
+ * Runs under the worker's lock.
  */
 #include "console_control.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The control queues of a console, which tell the guest of its ports (console_control.c). Under the
- * console's lock.
+ * worker's lock.
  */
 #pragma once
 

@@ -7,7 +7,7 @@
  * it is out, so a host that does not read makes the guest's writer wait, and nothing else. Input is read
  * straight into a buffer of the guest's, and only when it has given one.
  *
- * Runs under the console's lock: on its thread, or on the one that resets or unplugs it.
+ * Runs under the worker's lock: on its thread, or on the one that resets or unplugs it.
  */
 #include "console_port.h"
 
@@ -32,7 +32,7 @@ static const char *name(const struct port *port)
 
 static struct virtio_queue *queue(struct port *port, unsigned i)
 {
-	return &port->shared->dev->queues[i];
+	return &port->worker->dev->queues[i];
 }
 
 /* The vectors from `offset` on, at most SLICE bytes of them. Returns how many. */
@@ -59,8 +59,8 @@ static void out_watch(struct port *port, bool on)
 	if (on == port->out_watched)
 		return;
 	if (!on)
-		loop_remove(port->shared->loop, &port->out);
-	else if (loop_add(port->shared->loop, &port->out, EPOLLOUT))
+		loop_remove(&port->worker->loop, &port->out);
+	else if (loop_add(&port->worker->loop, &port->out, EPOLLOUT))
 		return;
 	port->out_watched = on;
 }
@@ -76,7 +76,6 @@ static void out_lost(struct port *port, int errnum)
 static size_t offer(struct port *port, const struct iovec *iov, unsigned n, size_t offset,
 		    size_t total)
 {
-	struct port_shared *shared = port->shared;
 	struct iovec some[VECTORS];
 	size_t len;
 	ssize_t r;
@@ -84,8 +83,8 @@ static size_t offer(struct port *port, const struct iovec *iov, unsigned n, size
 	if (port->out_lost || (!port->config.out && port->config.out_fd < 0))
 		return total - offset;
 	if (port->config.out) {
-		len = virtio_iov_read(iov, n, offset, shared->bounce, sizeof(shared->bounce));
-		r = (ssize_t)port->config.out(port->config.ctx, shared->bounce, len);
+		len = virtio_iov_read(iov, n, offset, port->bounce, PORT_BOUNCE);
+		r = (ssize_t)port->config.out(port->config.ctx, port->bounce, len);
 		port->out_blocked = (size_t)r < len;
 		return MIN((size_t)r, len);
 	}
@@ -137,11 +136,11 @@ static bool send_one(struct port *port)
 
 bool port_has_output(const struct port *port)
 {
-	struct port_shared *shared = port->shared;
-	struct virtio_queue *q = &shared->dev->queues[port->tx];
+	struct virtio_worker *worker = port->worker;
+	struct virtio_queue *q = &worker->dev->queues[port->tx];
 
 	return port->left_n || port->tx_held ||
-	       (shared->running && virtio_queue_filled(q) != q->avail_next);
+	       (worker->running && virtio_queue_filled(q) != q->avail_next);
 }
 
 static void tell_owner(struct port *port, bool open)
@@ -156,10 +155,10 @@ static void tell_owner(struct port *port, bool open)
 /* What it wrote before it closed is still in the queue, which is ours to look at while the device runs. */
 static bool behind_close(const struct port *port)
 {
-	const struct port_shared *shared = port->shared;
+	const struct virtio_worker *worker = port->worker;
 
-	return shared->running &&
-	       (int16_t)(shared->dev->queues[port->tx].avail_next - port->close_at) < 0;
+	return worker->running &&
+	       (int16_t)(worker->dev->queues[port->tx].avail_next - port->close_at) < 0;
 }
 
 /* A close is told when all that the guest had written before is out, an open after it. */
@@ -187,19 +186,19 @@ void port_guest_open(struct port *port, bool open)
 
 void port_send(struct port *port)
 {
-	struct port_shared *shared = port->shared;
+	struct virtio_worker *worker = port->worker;
 	unsigned n = 0;
 
 	port->out_blocked = false;
 	if (port->left_n)
 		send_left(port);
-	while (shared->running && !port->out_blocked && n < BATCH && send_one(port))
+	while (worker->running && !port->out_blocked && n < BATCH && send_one(port))
 		n++;
 	settle(port);
 	out_watch(port, port->out_blocked && port->config.out_fd >= 0);
-	if (!shared->running)
+	if (!worker->running)
 		return;
-	virtio_device_interrupt(shared->dev, port->tx);
+	virtio_device_interrupt(worker->dev, port->tx);
 	/* More, or more came while we looked: after the others. */
 	if (!port->out_blocked && virtio_queue_listen(queue(port, port->tx)))
 		fd_event_signal(queue(port, port->tx)->kick_fd);
@@ -211,8 +210,8 @@ static void in_watch(struct port *port, bool on)
 		return;
 	/* Off the loop altogether: a paused source would still report a hang-up, for ever. */
 	if (!on)
-		loop_remove(port->shared->loop, &port->in);
-	else if (loop_add(port->shared->loop, &port->in, EPOLLIN))
+		loop_remove(&port->worker->loop, &port->in);
+	else if (loop_add(&port->worker->loop, &port->in, EPOLLIN))
 		return;
 	port->in_watched = on;
 }
@@ -220,17 +219,16 @@ static void in_watch(struct port *port, bool on)
 /* Bytes from the host into the guest's buffer: how many, 0 none for now, -1 the end. */
 static ssize_t fetch(struct port *port, const struct virtio_chain *chain)
 {
-	struct port_shared *shared = port->shared;
 	struct iovec some[VECTORS];
 	ssize_t r;
 
 	if (port->config.in) {
-		size_t room = MIN(chain->in_len, sizeof(shared->bounce));
+		size_t room = MIN(chain->in_len, PORT_BOUNCE);
 
-		r = port->config.in(port->config.ctx, shared->bounce, room);
+		r = port->config.in(port->config.ctx, port->bounce, room);
 		if (r > 0)
 			r = (ssize_t)virtio_iov_write(chain->iov + chain->n_out, chain->n_in, 0,
-						      shared->bounce, MIN((size_t)r, room));
+						      port->bounce, MIN((size_t)r, room));
 		return r;
 	}
 	r = readv(port->config.in_fd, some,
@@ -273,11 +271,11 @@ static bool receive_one(struct port *port, bool *ret_wait)
 
 void port_receive(struct port *port)
 {
-	struct port_shared *shared = port->shared;
+	struct virtio_worker *worker = port->worker;
 	bool wait = false;
 	unsigned n = 0;
 
-	if (!shared->running || !port->guest_open || port->in_end ||
+	if (!worker->running || !port->guest_open || port->in_end ||
 	    (!port->config.in && port->config.in_fd < 0)) {
 		in_watch(port, false);
 		return;
@@ -285,7 +283,7 @@ void port_receive(struct port *port)
 	while (n < BATCH && receive_one(port, &wait))
 		n++;
 	in_watch(port, wait);
-	virtio_device_interrupt(shared->dev, port->rx);
+	virtio_device_interrupt(worker->dev, port->rx);
 	if (n == BATCH || (!port->rx_held && virtio_queue_listen(queue(port, port->rx))))
 		fd_event_signal(queue(port, port->rx)->kick_fd);
 }
@@ -351,7 +349,7 @@ static int keep_fd(const struct port *port, int fd, int *ret_fd)
 
 int port_init(struct port *port, const struct virtio_console_port *config)
 {
-	struct port_shared *shared = port->shared;
+	struct virtio_worker *worker = port->worker;
 	int r;
 
 	port->config = *config;
@@ -366,22 +364,22 @@ int port_init(struct port *port, const struct virtio_console_port *config)
 	if (config->in_fd < 0)
 		return 0;
 	/* A regular file cannot be watched, and need not be: it is always readable. */
-	r = loop_add(shared->loop, &port->in, 0);
+	r = loop_add(&worker->loop, &port->in, 0);
 	if (r && r != -EPERM)
 		return fail(STATUS_HOST, -r, "console port %s: its input cannot be watched: %s",
 			    name(port), strerror(-r));
 	port->in_pollable = !r;
 	if (!r)
-		loop_remove(shared->loop, &port->in);
+		loop_remove(&worker->loop, &port->in);
 	return 0;
 }
 
 void port_deinit(struct port *port)
 {
 	if (port->in_watched)
-		loop_remove(port->shared->loop, &port->in);
+		loop_remove(&port->worker->loop, &port->in);
 	if (port->out_watched)
-		loop_remove(port->shared->loop, &port->out);
+		loop_remove(&port->worker->loop, &port->out);
 	port->in_watched = port->out_watched = false;
 	free(port->left);
 	port->left = NULL;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A port of a console: the bytes between its two queues and what is behind it (console_port.c). Ports
- * share what is in struct port_shared and know nothing of the console; what a port has to say to the guest
- * stays in `tell` until the control queues have room (console_control.c). All under the console's lock.
+ * share the console's worker and know nothing of the console; what a port has to say to the guest stays in
+ * `tell` until the control queues have room (console_control.c). All under the worker's lock.
  */
 #pragma once
 
-#include "device.h"
+#include "worker.h"
 
-#include <core/loop.h>
 #include <devices/virtio_console.h>
 
 /* What the guest is still to be told of a port, in this order (§5.3.6.2). */
@@ -19,16 +18,12 @@
 #define TELL_OPEN    BIT(4) /* open or closed, as it is when it is told */
 #define TELL_N       5
 
-struct port_shared {
-	struct virtio_device *dev;
-	struct loop *loop;
-	bool running;          /* the guest's queues may be touched */
-	uint8_t bounce[65536]; /* what a function is shown, or gives */
-};
+#define PORT_BOUNCE 65536
 
 struct port {
 	struct virtio_console_port config; /* descriptors are ours */
-	struct port_shared *shared;
+	struct virtio_worker *worker;      /* queues may be touched while it is `running` */
+	uint8_t *bounce; /* PORT_BOUNCE bytes: what a function is shown, or gives */
 	unsigned index;
 	unsigned rx, tx; /* queues: to the guest, from the guest */
 	unsigned tell;

@@ -32,7 +32,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int add_queue(struct virtio_worker *worker, uint16_t entries)
+int virtio_worker_add_queue(struct virtio_worker *worker, uint16_t entries)
 {
 	unsigned i = worker->n_made;
 	struct virtio_queue *q = &worker->dev->queues[i];
@@ -47,7 +47,7 @@ static int add_queue(struct virtio_worker *worker, uint16_t entries)
 	return r ? fail(STATUS_HOST, -r, "%s: doorbell: %s", worker->dev->name, strerror(-r)) : 0;
 }
 
-int virtio_worker_init(struct virtio_worker *worker, unsigned n, uint16_t entries)
+int virtio_worker_prepare(struct virtio_worker *worker, unsigned n)
 {
 	const char *name = worker->dev->name;
 	int r;
@@ -60,16 +60,27 @@ int virtio_worker_init(struct virtio_worker *worker, unsigned n, uint16_t entrie
 	worker->kicks = calloc(n, sizeof(*worker->kicks));
 	if (!r && (!worker->dev->queues || !worker->kicks))
 		r = fail(STATUS_FAILURE, ENOMEM, "%s: out of memory", name);
-	while (!r && worker->n_made < n)
-		r = add_queue(worker, entries);
-	if (r)
-		return r;
-	r = pthread_create(&worker->thread, NULL, run, worker);
+	return r;
+}
+
+int virtio_worker_launch(struct virtio_worker *worker)
+{
+	int r = pthread_create(&worker->thread, NULL, run, worker);
+
 	worker->has_thread = !r;
 	return r ? fail(STATUS_HOST, r,
-			"%s: no thread: %s; raise the limit of processes (ulimit -u)", name,
-			strerror(r))
+			"%s: no thread: %s; raise the limit of processes (ulimit -u)",
+			worker->dev->name, strerror(r))
 		 : 0;
+}
+
+int virtio_worker_init(struct virtio_worker *worker, unsigned n, uint16_t entries)
+{
+	int r = virtio_worker_prepare(worker, n);
+
+	while (!r && worker->n_made < n)
+		r = virtio_worker_add_queue(worker, entries);
+	return r ? r : virtio_worker_launch(worker);
 }
 
 void virtio_worker_deinit(struct virtio_worker *worker)

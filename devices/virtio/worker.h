@@ -28,7 +28,7 @@ struct virtio_worker {
 	struct loop loop;
 	pthread_t thread;
 	bool has_loop, has_thread;
-	bool running;  /* between start and stop: queues may be used */
+	bool running;  /* between start and stop: queues may be used; under the lock */
 	unsigned busy; /* who uses guest memory without the lock */
 	struct worker_kick *kicks;
 	unsigned n_made;
@@ -39,6 +39,14 @@ struct virtio_worker {
  * is, as it does later; before the seal, and after signals are blocked.
  */
 int virtio_worker_init(struct virtio_worker *worker, unsigned n, uint16_t entries) _must_check_;
+/*
+ * The same in its steps, for queues of several sizes and for sources of the device's own in the loop: the
+ * loop, and room for `n` queues; the next of the queues, n times; the thread.
+ */
+int virtio_worker_prepare(struct virtio_worker *worker, unsigned n) _must_check_;
+int virtio_worker_add_queue(struct virtio_worker *worker, uint16_t entries) _must_check_;
+int virtio_worker_launch(struct virtio_worker *worker) _must_check_;
+/* Sources of the device's own are removed before, with the lock held. */
 void virtio_worker_deinit(struct virtio_worker *worker);
 
 /* For virtio_device_ops. What was in the queues before the start is looked at, too. */
