@@ -235,7 +235,7 @@ bool virtio_queue_pop(struct virtio_queue *q, struct virtio_chain *ret)
 	return true;
 }
 
-void virtio_queue_push(struct virtio_queue *q, uint16_t head, uint32_t written)
+void virtio_queue_fill(struct virtio_queue *q, uint16_t head, uint32_t written)
 {
 	uint8_t entry[USED_ENTRY];
 	unsigned at;
@@ -249,7 +249,18 @@ void virtio_queue_push(struct virtio_queue *q, uint16_t head, uint32_t written)
 	at = RING_START + USED_ENTRY * (q->used_next & (q->size - 1u));
 	memcpy(q->device + at, entry, sizeof(entry));
 	q->used_next++;
-	ring_store(q->device, RING_INDEX, q->used_next);
+}
+
+void virtio_queue_publish(struct virtio_queue *q)
+{
+	if (q->running && !q->broken)
+		ring_store(q->device, RING_INDEX, q->used_next);
+}
+
+void virtio_queue_push(struct virtio_queue *q, uint16_t head, uint32_t written)
+{
+	virtio_queue_fill(q, head, written);
+	virtio_queue_publish(q);
 }
 
 bool virtio_queue_listen(struct virtio_queue *q)

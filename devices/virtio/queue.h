@@ -73,6 +73,9 @@ bool virtio_queue_pop(struct virtio_queue *q, struct virtio_chain *ret) _must_ch
 
 /* Give a request back; `written` bytes of its `in` part hold something, from its start on. */
 void virtio_queue_push(struct virtio_queue *q, uint16_t head, uint32_t written);
+/* The same in two steps, for several that the driver must see at once. */
+void virtio_queue_fill(struct virtio_queue *q, uint16_t head, uint32_t written);
+void virtio_queue_publish(struct virtio_queue *q);
 
 /*
  * Ask for a doorbell at the next request. True: there is one already, which may have had none: look

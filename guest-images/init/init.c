@@ -11,6 +11,7 @@
  */
 #include "files.h"
 #include "link.h"
+#include "net.h"
 
 #include <asm/termios.h>
 #include <linux/mount.h>
@@ -18,14 +19,15 @@
 #include <linux/reboot.h>
 #include <linux/resource.h>
 #include <linux/signalfd.h>
-#include <linux/sockios.h>
 #include <linux/stat.h>
 #include <linux/time_types.h>
 #include <linux/utsname.h>
 #include <linux/wait.h>
 
+#define ARGS_MAX   4096
 #define GROUPS_MAX 256
 #define COLLECT_MAX 256
+#define NETS_MAX   4
 #define FAREWELL   500 /* times 10 ms, or ends of processes */
 #define SIGNALS(n) (1ul << ((n) - 1))
 
@@ -36,10 +38,11 @@ struct job {
 	unsigned n_groups;
 	int tty;
 	unsigned long rows, columns;
-	char **args; /* the first place is kept for a shell */
-	char **env;
+	char *args[ARGS_MAX + 2]; /* the first place is kept for a shell */
+	char *env[ARGS_MAX + 1];
 	char *collect[COLLECT_MAX];
-	unsigned n_args, n_env, n_collect;
+	char *nets[NETS_MAX];
+	unsigned n_args, n_env, n_collect, n_nets;
 };
 
 static struct job job;
@@ -117,24 +120,6 @@ static void make_system(void)
 		sys_close(fd);
 }
 
-static void raise_loopback(void)
-{
-	struct { /* struct ifreq, whose header wants a C library */
-		char name[16];
-		short flags;
-		char rest[22];
-	} request = { .name = "lo" };
-	long fd = SYS(socket, 2 /* AF_INET */, 2, 0, 0, 0, 0);
-
-	if (fd < 0)
-		return;
-	if (sys_ioctl(fd, SIOCGIFFLAGS, &request) >= 0) {
-		request.flags |= 1; /* IFF_UP */
-		sys_ioctl(fd, SIOCSIFFLAGS, &request);
-	}
-	sys_close(fd);
-}
-
 static void load_module(const char *name)
 {
 	char path[300];
@@ -210,25 +195,19 @@ static void take_entry(char *entry)
 		job.rows = text_value(v);
 	else if (key(entry, "columns", &v))
 		job.columns = text_value(v);
-	else if (key(entry, "arg", &v))
+	else if (key(entry, "arg", &v) && job.n_args < ARGS_MAX)
 		job.args[1 + job.n_args++] = v;
 	else if (key(entry, "collect", &v) && job.n_collect < COLLECT_MAX)
 		job.collect[job.n_collect++] = v;
-	else if (key(entry, "env", &v))
+	else if (key(entry, "net", &v) && job.n_nets < NETS_MAX)
+		job.nets[job.n_nets++] = v;
+	else if (key(entry, "env", &v) && job.n_env < ARGS_MAX)
 		job.env[job.n_env++] = v;
 }
 
-static void *memory(long size)
-{
-	long r = SYS(mmap, 0, size, 3, 0x22 /* private, anonymous */, -1, 0);
-
-	return (unsigned long)r > -4096ul ? 0 : (void *)r;
-}
-
-/* A command may have as many words as the kernel takes: there is a place for each entry. */
 static void read_job(void)
 {
-	long fd = sys_open("/thru/job", O_RDONLY, 0), size = 0, n = 0, entries = 0, got;
+	long fd = sys_open("/thru/job", O_RDONLY, 0), size = 0, n = 0, got;
 	char *text;
 
 	job.nonce = "";
@@ -237,17 +216,11 @@ static void read_job(void)
 		return;
 	size = SYS(lseek, fd, 0, 2, 0, 0, 0);
 	SYS(lseek, fd, 0, 0, 0, 0, 0);
-	text = memory(size + 1);
-	if (!text)
+	text = (char *)SYS(mmap, 0, size + 1, 3, 0x22 /* private, anonymous */, -1, 0);
+	if ((unsigned long)text > -4096ul)
 		return;
 	while (n < size && (got = sys_read(fd, text + n, (size_t)(size - n))) > 0)
 		n += got;
-	for (long i = 0; i < n; i++)
-		entries += !text[i];
-	job.args = memory((2 * entries + 4) * (long)sizeof(char *));
-	if (!job.args)
-		return;
-	job.env = job.args + entries + 3;
 	for (long i = 0; i < n; i += (long)text_len(text + i) + 1)
 		take_entry(text + i);
 	sys_close(fd);
@@ -299,14 +272,10 @@ static long try_exec(char *path)
 static long exec_command(void)
 {
 	static char path[4096];
-	const char *search, *name;
+	const char *search = path_of_env(), *name = job.args[1];
 	long r = -ENOENT, one;
 	size_t n;
 
-	if (!job.n_args) /* what is to be done could not be read */
-		return -ENOENT;
-	search = path_of_env();
-	name = job.args[1];
 	for (n = 0; name[n]; n++)
 		if (name[n] == '/')
 			return try_exec(job.args[1]);
@@ -605,7 +574,10 @@ void init(void)
 	read_job();
 	make_system();
 	load_modules();
-	raise_loopback();
+	net_raise_loopback();
+	for (unsigned i = 0; i < job.n_nets; i++)
+		if ((r = net_raise(job.nets[i])) < 0)
+			note("a network card: ", "no address", r);
 	set_limits();
 	SYS(reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_CAD_OFF, 0, 0, 0);
 	SYS(rt_sigprocmask, 0 /* SIG_BLOCK */, &wanted, 0, 8, 0, 0);

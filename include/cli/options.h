@@ -7,6 +7,7 @@
 
 #include <cli/device_option.h>
 #include <cli/disk_option.h>
+#include <cli/net_option.h>
 
 #include <base/types.h>
 #include <host/sysfs.h>
@@ -14,6 +15,7 @@
 
 #define OPTIONS_VFIO_MAX        32
 #define OPTIONS_DISK_MAX        8
+#define OPTIONS_NET_MAX         4
 #define OPTIONS_CPUS_MAX        65535 /* a sanity bound: KVM and the board say what they allow */
 #define OPTIONS_MEM_DEFAULT     MIB(512)
 #define OPTIONS_CMDLINE_DEFAULT "console=ttyS0"
@@ -33,6 +35,9 @@ struct run_options {
 	unsigned n_vfio;
 	struct disk_option disks[OPTIONS_DISK_MAX];
 	unsigned n_disks;
+	struct net_option nets[OPTIONS_NET_MAX];
+	unsigned n_nets;
+	uint32_t vsock; /* the guest's CID; 0: no sockets */
 	int iommufd;    /* given by --iommufd; -1: open /dev/iommu */
 	unsigned allow; /* HOSTSAFE_* that --allow named */
 	int vfio_api;   /* an enum vfio_way; HOSTWAY_ANY: the best */

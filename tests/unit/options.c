@@ -242,6 +242,29 @@ static void open_verb(void)
 	}
 }
 
+static void networks(void)
+{
+	static const uint8_t mac[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x5a };
+
+	CHECK(!parse("--kernel|k"));
+	CHECK(!o.n_nets && !o.vsock);
+	CHECK(!parse(
+		"--kernel|k|--net|none|--net|passt|--net=passt,host=on,mtu=1500|"
+		"--net=tap=br-lan.5,mac=52:54:00:12:34:5A|--net|fd=9,mtu=68|--vsock|4294967294"));
+	CHECK_EQ(o.n_nets, 4);
+	CHECK_EQ(o.nets[0].kind, NET_PASST);
+	CHECK(!o.nets[0].host && !o.nets[0].mtu && !o.nets[0].has_mac);
+	CHECK(o.nets[1].host);
+	CHECK_EQ(o.nets[1].mtu, 1500);
+	CHECK_EQ(o.nets[2].kind, NET_TAP);
+	CHECK(!strcmp(o.nets[2].name, "br-lan.5"));
+	CHECK(o.nets[2].has_mac && !memcmp(o.nets[2].mac, mac, sizeof(mac)));
+	CHECK_EQ(o.nets[3].kind, NET_FD);
+	CHECK_EQ(o.nets[3].fd, 9);
+	CHECK_EQ(o.nets[3].mtu, 68);
+	CHECK_EQ(o.vsock, 4294967294u);
+}
+
 static void refusals(void)
 {
 	static const struct {
@@ -319,6 +342,31 @@ static void refusals(void)
 		{ "--memory=1G", "--memory: no such option; did you mean --mem?" },
 		{ "--cpu=1", "--cpu: no such option; did you mean --cpus?" },
 		{ "--frobnicate", "--frobnicate: no such option; see thru run --help" },
+		{ "--kernel|k|--net=",
+		  "--net : nothing: not known; give none, passt, tap=NAME or fd=N" },
+		{ "--kernel|k|--net|user", "--net user: user: not known" },
+		{ "--kernel|k|--net|tap=", "not the name of an interface" },
+		{ "--kernel|k|--net|tap=a/b", "not the name of an interface" },
+		{ "--kernel|k|--net|tap=0123456789abcdef", "not the name of an interface" },
+		{ "--kernel|k|--net|fd=2", "give a number from 3" },
+		{ "--kernel|k|--net|fd=x", "give a number from 3" },
+		{ "--kernel|k|--net|fd=99999999999999999999", "give a number from 3" },
+		{ "--kernel|k|--net|passt,mac=1:2:3:4:5:6", "mac=1:2:3:4:5:6: give six bytes" },
+		{ "--kernel|k|--net|passt,mac=52:54:00:12:34:5g", "give six bytes" },
+		{ "--kernel|k|--net|passt,mac=52:54:00:12:34:567", "give six bytes" },
+		{ "--kernel|k|--net|passt,mac=53:54:00:12:34:56", "whose first byte is even" },
+		{ "--kernel|k|--net|passt,mac=00:00:00:00:00:00", "whose first byte is even" },
+		{ "--kernel|k|--net|passt,mtu=67", "give a number from 68 to 65520" },
+		{ "--kernel|k|--net|passt,mtu=65521", "give a number from 68 to 65520" },
+		{ "--kernel|k|--net|passt,", "nothing: not known; give mac=" },
+		{ "--kernel|k|--net|tap=a,host=on", "host=on: not known" },
+		{ "--kernel|k|--net|none,mtu=1500", "none has no keys" },
+		{ "--kernel|k|--net=fd=4|--net=fd=5|--net=fd=6|--net=fd=7|--net=fd=8",
+		  "more than 4 cards" },
+		{ "--kernel|k|--vsock|2", "--vsock 2: give the guest's address" },
+		{ "--kernel|k|--vsock|4294967295", "a number from 3 to 4294967294" },
+		{ "--kernel|k|--vsock|-3", "give the guest's address" },
+		{ "--kernel|k|--vsock|5|--vsock|6", "--vsock: given twice" },
 		{ "-k|k", "-k: no such option" },
 		{ "vmlinuz", "vmlinuz: unexpected; a kernel is given as --kernel FILE" },
 		{ "--kernel|k|-", "-: unexpected" },
@@ -508,11 +556,10 @@ static void help(void)
 }
 
 static const struct test tests[] = {
-	TEST(defaults),  TEST(everything),       TEST(device_values),
-	TEST(ways),      TEST(mediated),         TEST(tokens),
-	TEST(pages),     TEST(open_verb),        TEST(sizes),
-	TEST(refusals),  TEST(too_many_devices), TEST(devices),
-	TEST(bdfs),      TEST(nearest),          TEST(help),
+	TEST(defaults),  TEST(everything), TEST(device_values), TEST(ways),
+	TEST(mediated),  TEST(tokens),     TEST(pages),         TEST(open_verb),
+	TEST(sizes),     TEST(networks),   TEST(refusals),      TEST(too_many_devices),
+	TEST(devices),   TEST(bdfs),       TEST(nearest),       TEST(help),
 	TEST(test_verb),
 };
 TEST_MAIN(tests)

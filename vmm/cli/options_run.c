@@ -2,6 +2,7 @@
 /* The options of `thru run`: how each is taken, and the table. Pure functions of argv. */
 #include "options_table.h"
 
+#include <devices/virtio_vsock.h>
 #include <hostfn/hostway.h>
 
 #include <errno.h>
@@ -263,6 +264,34 @@ static int set_trace(void *to, const char *value)
 		      : options_refuse("--trace: the file's name is empty; leave the option out");
 }
 
+static int set_net(void *to, const char *value)
+{
+	struct run_options *o = to;
+	struct net_option *net = &o->nets[o->n_nets];
+
+	if (o->n_nets == OPTIONS_NET_MAX)
+		return options_refuse("--net %s: more than %u cards; leave some out", value,
+				      OPTIONS_NET_MAX);
+	if (net_option_parse(value, net))
+		return -EINVAL;
+	o->n_nets += net->kind != NET_NONE;
+	return 0;
+}
+
+static int set_vsock(void *to, const char *value)
+{
+	uint64_t cid;
+	const char *end;
+
+	if (!options_number(value, &cid, &end) || *end || cid < VIRTIO_VSOCK_CID_MIN ||
+	    cid > VIRTIO_VSOCK_CID_MAX)
+		return options_refuse("--vsock %s: give the guest's address, a number from %u to "
+				      "%u",
+				      value, VIRTIO_VSOCK_CID_MIN, VIRTIO_VSOCK_CID_MAX);
+	((struct run_options *)to)->vsock = (uint32_t)cid;
+	return 0;
+}
+
 /* The common case first; help prints them in this order. */
 const struct option options_run[] = {
 	{ "--kernel", "FILE", false, set_kernel, "what to boot: a bzImage or an ELF vmlinux" },
@@ -284,6 +313,11 @@ const struct option options_run[] = {
 	{ "--disk", "FILE", true, set_disk,
 	  "a raw image or block device as a virtio disk, /dev/vda\n"
 	  "first; FILE[,ro][,serial=TEXT][,discard=on]" },
+	{ "--net", "WHAT", true, set_net,
+	  "a virtio network card: none, passt, tap=NAME or fd=N;\n"
+	  "[,mac=ADDRESS][,mtu=N], passt[,host=on] [none]" },
+	{ "--vsock", "CID", false, set_vsock,
+	  "sockets between host and guest, whose address is CID" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu; see thru open" },
 	{ "--vfio-api", "WAY", false, set_vfio_api,
 	  "how devices are had: cdev, group-iommufd or group\n"

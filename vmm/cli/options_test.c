@@ -52,6 +52,8 @@ PASSED(mem)
 PASSED(iommufd)
 PASSED(allow)
 PASSED(disk)
+PASSED(net)
+PASSED(vsock)
 
 static int set_vfio(void *to, const char *value)
 {
@@ -241,6 +243,10 @@ const struct option options_test[] = {
 	{ "--mem", "SIZE", false, set_mem, "[512M]" },
 	{ "--vfio", "DEVICE", true, set_vfio, "give the guest a PCI function" },
 	{ "--disk", "FILE", true, set_disk, "a virtio disk, as for thru run" },
+	{ "--net", "WHAT", true, set_net,
+	  "a virtio network card, as for thru run; with passt the\n"
+	  "guest's addresses are set" },
+	{ "--vsock", "CID", false, set_vsock, "sockets between host and guest" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu" },
 	{ "--allow", "WHAT", true, set_allow, "unsafe-interrupts or acs-override" },
 	{ "--cmdline", "STRING", false, set_cmdline, "more for the kernel's command line" },

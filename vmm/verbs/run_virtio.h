@@ -9,13 +9,18 @@
 #include <cli/options.h>
 #include <devices/virtio_block.h>
 #include <devices/virtio_console.h>
+#include <devices/virtio_net.h>
 #include <devices/virtio_rng.h>
+#include <devices/virtio_vsock.h>
 
 struct run_virtio {
 	struct virtio_console *console;
 	struct virtio_rng *rng;
 	struct virtio_block *disks[OPTIONS_DISK_MAX];
-	struct virtio_device *devices[OPTIONS_DISK_MAX + 2];
+	struct virtio_net *nets[OPTIONS_NET_MAX];
+	char net_names[OPTIONS_NET_MAX][NET_NAME + 8]; /* as they were given, for messages */
+	struct virtio_vsock *vsock;
+	struct virtio_device *devices[OPTIONS_DISK_MAX + OPTIONS_NET_MAX + 3];
 	unsigned n;
 };
 

@@ -3,6 +3,7 @@
  * The guest's root: our init, COMMAND with what it needs, --add, modules, the host's busybox where there is
  * one, and the job, which tells init what to do. It is made in memory, and nothing of it is ever a file here.
  */
+#include "passt.h"
 #include "test.h"
 
 #include <base/error.h>
@@ -161,6 +162,28 @@ static int command(struct job *j)
 	return r;
 }
 
+/* The cards whose network is ours to describe; guest-images/init/net.h. */
+static void networks(struct job *j)
+{
+	static const char *const words[] = { PASST_GUEST, PASST_PREFIX, PASST_GATEWAY, PASST_DNS };
+	const struct run_options *o = &j->options->run;
+
+	for (unsigned i = 0; i < o->n_nets; i++) {
+		uint8_t mac[6];
+
+		if (o->nets[i].kind != NET_PASST)
+			continue;
+		passt_mac(i, mac);
+		if (o->nets[i].has_mac)
+			memcpy(mac, o->nets[i].mac, sizeof(mac));
+		fprintf(j->out, "net=%u.%u.%u.%u.%u.%u", mac[0], mac[1], mac[2], mac[3], mac[4],
+			mac[5]);
+		for (unsigned k = 0; k < ARRAY_SIZE(words); k++)
+			fprintf(j->out, " %s", words[k]);
+		fputc(0, j->out);
+	}
+}
+
 static int describe(struct job *j)
 {
 	int r = 0;
@@ -181,6 +204,7 @@ static int describe(struct job *j)
 	for (unsigned i = 0; i < j->options->env.n; i++)
 		word(j, "env", j->options->env.at[i]);
 	limits(j);
+	networks(j);
 	r = user(j);
 	if (!r)
 		r = folder(j);
@@ -228,8 +252,10 @@ static int add_files(struct tree *tree, const struct option_list *list)
 /* What passed devices call themselves, for their drivers (modalias in sysfs). */
 static int add_modules(const struct test_options *o, const char *folder, struct tree *tree)
 {
-	static const char *const names[] = { "virtio_pci", "virtio_console", "virtio_rng",
-					     "virtio_blk", "pvpanic_pci",    "pvpanic",
+	static const char *const names[] = { "virtio_pci",  "virtio_console",
+					     "virtio_rng",  "virtio_blk",
+					     "virtio_net",  "vmw_vsock_virtio_transport",
+					     "pvpanic_pci", "pvpanic",
 					     NULL };
 	char text[OPTIONS_VFIO_MAX][128], path[PATH_MAX];
 	const char *aliases[OPTIONS_VFIO_MAX + 1];
@@ -306,13 +332,8 @@ static int add_busybox(struct tree *tree)
 static int add_frame(struct tree *tree)
 {
 	static const char *const folders[] = { "/proc", "/sys", "/etc", "/lib/modules" };
-	int r = 0;
+	int r = tree_node(tree, "/dev/console", S_IFCHR | 0600, 5, 1);
 
-	if (tree_find(tree, "/init"))
-		return fail(STATUS_USAGE, EEXIST,
-			    "--add: /init is in the guest, where thru's own init has to be; "
-			    "choose another path");
-	r = tree_node(tree, "/dev/console", S_IFCHR | 0600, 5, 1);
 	if (!r)
 		r = tree_node(tree, "/dev/null", S_IFCHR | 0666, 1, 3);
 	if (!r)
@@ -325,24 +346,6 @@ static int add_frame(struct tree *tree)
 	return r;
 }
 
-/* Where the host's /bin is a link to usr/bin, so is the guest's: what is at the one path is at the other. */
-static int add_links(struct tree *tree)
-{
-	static const char *const names[] = { "/bin", "/sbin", "/lib", "/lib64" };
-	char target[PATH_MAX];
-	int r = 0;
-
-	for (unsigned i = 0; !r && i < ARRAY_SIZE(names); i++) {
-		ssize_t n = readlink(names[i], target, sizeof(target) - 1);
-
-		if (n <= 0)
-			continue;
-		target[n] = 0;
-		r = tree_link(tree, names[i], target);
-	}
-	return r;
-}
-
 int test_root_make(const struct test_options *o, const struct test_kernel *kernel,
 		   const char *nonce, const struct test_terminal *terminal, struct tree *ret)
 {
@@ -350,11 +353,9 @@ int test_root_make(const struct test_options *o, const struct test_kernel *kerne
 	int r;
 
 	r = tree_dir(ret, "/tmp", 01777);
+	/* Then COMMAND: its links to folders (/lib -> usr/lib) are the host's, and all others follow them. */
 	if (!r)
 		r = tree_dir(ret, "/run", 0755);
-	if (!r)
-		r = add_links(ret);
-	/* Then COMMAND: what links there are on its way are the host's, and all others follow them. */
 	if (!r)
 		r = add_job(&job);
 	if (!r)

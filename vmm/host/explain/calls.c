@@ -14,6 +14,8 @@
 #define VFIO    "Documentation/driver-api/vfio.rst"
 #define IOMMUFD "Documentation/userspace-api/iommufd.rst"
 #define UAPI    "include/uapi/linux/vfio.h"
+#define VHOST   "include/uapi/linux/vhost.h"
+#define TUN     "Documentation/networking/tuntap.rst"
 
 /* In the order in which a VM meets them. */
 static const struct explain_row rows[] = {
@@ -133,6 +135,36 @@ static const struct explain_row rows[] = {
 	  "A doorbell of an emulated device: the guest's write signals the eventfd within the "
 	  "kernel, and the vcpu runs on.",
 	  API ": KVM_IOEVENTFD", tell_ioeventfd },
+	{ "/dev/vhost-net",
+	  "vhost: the kernel moves the packets of a virtio card between guest RAM and a tap.",
+	  VHOST, NULL, true },
+	{ "/dev/vhost-vsock", "vhost: the kernel serves the guest's sockets.", VHOST, NULL, true },
+	{ "/dev/net/tun",
+	  "Taps: a network interface of the host, whose other end is this descriptor.", TUN, NULL,
+	  true },
+	{ "TUNSETIFF", "Which interface: whole frames, each behind a virtio header.", TUN },
+	{ "TUNGETIFF", "Which interface it is, and how it was opened.", TUN },
+	{ "TUNSETVNETHDRSZ", "The header has 12 bytes, as virtio 1 has it.", TUN },
+	{ "TUNSETOFFLOAD", "What the guest takes unfinished: checksums, frames that are to be cut.",
+	  TUN, tell_by_value },
+	{ "VHOST_SET_OWNER",
+	  "Guest memory is that of this process from now on; the kernel starts its thread.",
+	  VHOST },
+	{ "VHOST_GET_FEATURES", "Which virtio features the kernel can do.", VHOST },
+	{ "VHOST_SET_FEATURES", "Those that the driver took.", VHOST },
+	{ "VHOST_SET_MEM_TABLE", "Where guest RAM is in this process.", VHOST },
+	{ "VHOST_SET_VRING_NUM", "A queue's size.", VHOST },
+	{ "VHOST_SET_VRING_BASE", "Where in the queue to begin: at its start.", VHOST },
+	{ "VHOST_SET_VRING_ADDR", "Where its rings are.", VHOST },
+	{ "VHOST_SET_VRING_CALL",
+	  "The eventfd to signal for an interrupt: KVM listens to it, and this process does not wake.",
+	  VHOST },
+	{ "VHOST_SET_VRING_KICK", "The eventfd of the queue's doorbell, which KVM signals.",
+	  VHOST },
+	{ "VHOST_NET_SET_BACKEND", "The tap of this queue: from now on packets move. -1 ends that.",
+	  VHOST },
+	{ "VHOST_VSOCK_SET_GUEST_CID", "The guest's address, one in the whole host.", VHOST },
+	{ "VHOST_VSOCK_SET_RUNNING", "From now on packets move; 0 ends that.", VHOST },
 	{ "KVM_IRQ_LINE", "The interrupt line of an emulated device, such as the serial port.",
 	  API ": KVM_IRQ_LINE", tell_irq_line, .often = true },
 	{ "VFIO_DEVICE_GET_INFO", "What kind of device it is, and whether it can be reset.",
