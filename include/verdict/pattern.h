@@ -16,6 +16,10 @@ const char *pattern_message(const char *line);
 /* What the table says of a message; VERDICT_N: nothing. */
 enum verdict pattern_match(const char *message);
 
+/* Which of its rows says so, or -1; how many there are. No row is there without a line that it was made for. */
+int pattern_row(const char *message);
+unsigned pattern_rows(void);
+
 /* Rules: lines `REGEX # REASON, expires YYYY-MM-DD`, regex(7) extended, looked for anywhere in a line. */
 struct rules;
 

@@ -75,6 +75,33 @@ static const struct {
 	  "[    7.7] Out of memory: Killed process 88 (hog) total-vm:1024kB, anon-rss:0kB" },
 	{ VERDICT_OOM,
 	  "[    7.7] Memory cgroup out of memory: Killed process 99 (x) total-vm:1kB" },
+	{ VERDICT_KASAN,
+	  "[    6.1] Internal error: Oops - KASAN: 00000000f2000900 [#1] PREEMPT SMP" },
+	{ VERDICT_UBSAN,
+	  "[    6.1] Internal error: UBSAN: array index out of bounds: 00000000f2005512 [#1] PREEMPT SMP" },
+	{ VERDICT_LOCKUP, "[   48.2] BUG: soft lockup - CPU#1 stuck for 22s! [swapper/1:0]" },
+	{ VERDICT_LOCKUP, "[   28.1] watchdog: Watchdog detected hard LOCKUP on cpu 3" },
+	{ VERDICT_RCU,
+	  "[   31.0] INFO: rcu_sched detected expedited stalls on CPUs/tasks: { 1-... } 22 jiffies s: 77 root: 0x2/." },
+	{ VERDICT_RCU,
+	  "[   31.0] rcu: INFO: rcu_sched detected stall, but suppressed full report due to a stuck CSD-lock." },
+	{ VERDICT_HUNG,
+	  "[  246.1] INFO: task dd:91 blocked in I/O wait for more than 122 seconds." },
+	{ VERDICT_LOCKDEP, "[    2.2] WARNING: bad contention detected!" },
+	{ VERDICT_LOCKDEP, "[    2.2] WARNING: Nested lock was not taken" },
+	{ VERDICT_LOCKDEP, "[    2.2] WARNING: held lock freed!" },
+	{ VERDICT_LOCKDEP, "[    2.2] WARNING: lock held when returning to user space!" },
+	{ VERDICT_LOCKDEP, "[    2.2] WARNING: sh/87 still has locks held!" },
+	{ VERDICT_LOCKDEP, "[    2.2] WARNING: chain_key collision" },
+	{ VERDICT_LOCKDEP, "[    2.2] INFO: trying to register non-static key." },
+	{ VERDICT_OOPS, "[    1.0] stack segment: 0000 [#1] SMP NOPTI" },
+	{ VERDICT_OOPS, "[    1.0] int3: 0000 [#1] SMP NOPTI" },
+	{ VERDICT_OOPS, "[    1.0] traps: PANIC: double fault, error_code: 0x0" },
+	{ VERDICT_OOPS, "[    1.0] PANIC: double fault, error_code: 0x0" },
+	{ VERDICT_OOPS,
+	  "[    1.0] Internal error: Oops - Undefined instruction: 0000000002000000 [#1] PREEMPT SMP" },
+	{ VERDICT_OOM,
+	  "[    7.7] Out of memory (oom_kill_allocating_task): Killed process 88 (hog) total-vm:1024kB" },
 	/* and what is none */
 	{ VERDICT_N, "[    0.0] Command line: panic=-1 oops=panic" },
 	{ VERDICT_N,
@@ -93,6 +120,20 @@ static void patterns(void)
 		if (pattern_match(pattern_message(logs[i].line)) != logs[i].verdict)
 			fprintf(stderr, "%s\n", logs[i].line);
 		CHECK_EQ(pattern_match(pattern_message(logs[i].line)), logs[i].verdict);
+	}
+}
+
+/* No row that another one hides, and none without a line that a kernel prints. */
+static void every_row(void)
+{
+	for (int row = 0; row < (int)pattern_rows(); row++) {
+		bool seen = false;
+
+		for (unsigned i = 0; i < ARRAY_SIZE(logs); i++)
+			seen |= pattern_row(pattern_message(logs[i].line)) == row;
+		if (!seen)
+			fprintf(stderr, "row %d decides none of the lines\n", row);
+		CHECK(seen);
 	}
 }
 
@@ -661,10 +702,10 @@ static void real_oops(void)
 }
 
 static const struct test tests[] = {
-	TEST(patterns),      TEST(rules),         TEST(log_lines),   TEST(log_flood),
-	TEST(serial_coding), TEST(control_lines), TEST(tap_results), TEST(tap_plans),
-	TEST(tap_nested),    TEST(tap_rubbish),   TEST(decisions),   TEST(no_pass_by_words),
-	TEST(statuses),      TEST(reports),       TEST(real_oops),
+	TEST(patterns),         TEST(every_row),     TEST(rules),         TEST(log_lines),
+	TEST(log_flood),        TEST(serial_coding), TEST(control_lines), TEST(tap_results),
+	TEST(tap_plans),        TEST(tap_nested),    TEST(tap_rubbish),   TEST(decisions),
+	TEST(no_pass_by_words), TEST(statuses),      TEST(reports),       TEST(real_oops),
 };
 
 int main(void)

@@ -21,7 +21,7 @@ static const struct {
 	{ VERDICT_PANIC, "Kernel panic - not syncing" },
 	/* mm/kasan/report.c, kernel/kcsan/report.c, mm/kfence/report.c, lib/ubsan.c */
 	{ VERDICT_KASAN, "BUG: KASAN: " },
-	{ VERDICT_KASAN, "Oops - KASAN" },
+	{ VERDICT_KASAN, "Internal error: Oops - KASAN" },
 	{ VERDICT_KCSAN, "BUG: KCSAN: " },
 	{ VERDICT_KFENCE, "BUG: KFENCE: " },
 	{ VERDICT_UBSAN, "UBSAN: " },
@@ -31,11 +31,9 @@ static const struct {
 	{ VERDICT_LOCKUP, "BUG: soft lockup - CPU#" },
 	{ VERDICT_LOCKUP, "watchdog: *Watchdog detected hard LOCKUP on cpu" },
 	{ VERDICT_LOCKUP, "NMI watchdog: Watchdog detected hard LOCKUP on cpu" },
-	{ VERDICT_LOCKUP, "watchdog: CPU*: Watchdog detected hard LOCKUP" },
 	{ VERDICT_LOCKUP, "BUG: workqueue lockup - pool" },
 	/* kernel/rcu/tree_stall.h, kernel/rcu/tasks.h */
 	{ VERDICT_RCU, "rcu: INFO: *detected stall" },
-	{ VERDICT_RCU, "rcu: INFO: *self-detected stall" },
 	{ VERDICT_RCU, "rcu: INFO: *detected expedited stall" },
 	{ VERDICT_RCU, "INFO: rcu*detected stall" },
 	{ VERDICT_RCU, "INFO: rcu*detected expedited stall" },
@@ -55,6 +53,8 @@ static const struct {
 	{ VERDICT_LOCKDEP, "WARNING: lock held when returning to user space" },
 	{ VERDICT_LOCKDEP, "WARNING: *still has locks held" },
 	{ VERDICT_LOCKDEP, "WARNING: suspicious RCU usage" },
+	{ VERDICT_LOCKDEP, "WARNING: chain_key collision" },
+	{ VERDICT_LOCKDEP, "INFO: trying to register non-static key" },
 	{ VERDICT_LOCKDEP, "[ BUG: Invalid wait context ]" },
 	/* lib/bug.c, kernel/panic.c: before 6.19, and since */
 	{ VERDICT_BUG, "kernel BUG at " },
@@ -64,7 +64,6 @@ static const struct {
 	{ VERDICT_OOPS, "BUG: kernel NULL pointer dereference" },
 	{ VERDICT_OOPS, "BUG: unable to handle " },
 	{ VERDICT_OOPS, "Oops: " },
-	{ VERDICT_OOPS, "Oops - " },
 	{ VERDICT_OOPS, "Internal error: " },
 	{ VERDICT_OOPS, "Unable to handle kernel " },
 	{ VERDICT_OOPS, "general protection fault" },
@@ -135,10 +134,22 @@ static bool matches(const char *pattern, const char *message)
 	return true;
 }
 
-enum verdict pattern_match(const char *message)
+int pattern_row(const char *message)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
 		if (matches(rows[i].pattern, message))
-			return rows[i].verdict;
-	return VERDICT_N;
+			return (int)i;
+	return -1;
+}
+
+unsigned pattern_rows(void)
+{
+	return ARRAY_SIZE(rows);
+}
+
+enum verdict pattern_match(const char *message)
+{
+	int row = pattern_row(message);
+
+	return row < 0 ? VERDICT_N : rows[row].verdict;
 }
