@@ -46,6 +46,8 @@ static void unplug(void)
 	error_clear();
 }
 
+static uint16_t size = SIZE;
+
 static void drive(uint64_t features)
 {
 	virtio_device_write_status(dev, 0);
@@ -53,8 +55,8 @@ static void drive(uint64_t features)
 	virtio_device_accept(dev, 0, (uint32_t)features);
 	virtio_device_accept(dev, 1, (uint32_t)(features >> 32));
 	virtio_device_write_status(dev, READY);
-	rx = ring_init(0, SIZE);
-	tx = ring_init(1, SIZE);
+	rx = ring_init(0, size);
+	tx = ring_init(1, size);
 	ring_connect(&rx, &dev->queues[0]);
 	ring_connect(&tx, &dev->queues[1]);
 	virtio_device_write_status(dev, LIVE);
@@ -123,14 +125,14 @@ static void peer_gets(unsigned seed, size_t len)
 static void guest_sends(unsigned seed, size_t len)
 {
 	uint8_t bytes[HEADER + 8192] = { 0 };
-	uint16_t first = tx.free++ % SIZE, second = 0;
+	uint16_t first = tx.free++ % size, second = 0;
 	size_t all = HEADER + len, head = MIN(all, (size_t)4096);
 
 	for (size_t i = 0; i < len; i++)
 		bytes[HEADER + i] = byte_of(seed, i);
 	memcpy(at(ring_buffer(&tx, first)), bytes, head);
 	if (all > head) {
-		second = tx.free++ % SIZE;
+		second = tx.free++ % size;
 		memcpy(at(ring_buffer(&tx, second)), bytes + head, all - head);
 		ring_desc(&tx, second, ring_buffer(&tx, second), (uint32_t)(all - head), 0, 0);
 	}
@@ -204,6 +206,37 @@ static void both_ways(void)
 		peer_sends(i, sizes[i]);
 		guest_gets(i, sizes[i], (sizes[i] + HEADER + 4095) / 4096);
 	}
+}
+
+static void one_each_way(unsigned seed)
+{
+	guest_sends(seed, 60);
+	kick(1);
+	peer_gets(seed, 60);
+	ring_in(&rx, 4096);
+	kick(0);
+	peer_sends(seed, 60);
+	guest_gets(seed, 60, 1);
+}
+
+/* A driver that knows any one feature less, or of all only one; queues of every size. */
+static void any_features_and_sizes(void)
+{
+	plug(1500);
+	for (unsigned bit = 0; bit < 64; bit++) {
+		if (!(dev->offered & ALL & BIT64(bit)))
+			continue;
+		drive(ALL & ~BIT64(bit));
+		one_each_way(bit);
+		drive(BIT64(bit));
+		one_each_way(bit);
+	}
+	for (size = 1; size <= 256; size = (uint16_t)(2 * size)) {
+		drive(ALL);
+		for (unsigned i = 0; i < 5; i++)
+			one_each_way(i);
+	}
+	size = SIZE;
 }
 
 /* The largest frame, in buffers that come one by one: it is seen whole, or not at all. */
@@ -376,7 +409,14 @@ static void hostile_driver(void)
 }
 
 static const struct test tests[] = {
-	TEST(found),       TEST(both_ways),        TEST(in_many_buffers), TEST(without_buffers),
-	TEST(full_socket), TEST(reset_in_a_frame), TEST(no_link),         TEST(hostile_driver),
+	TEST(found),
+	TEST(both_ways),
+	TEST(any_features_and_sizes),
+	TEST(in_many_buffers),
+	TEST(without_buffers),
+	TEST(full_socket),
+	TEST(reset_in_a_frame),
+	TEST(no_link),
+	TEST(hostile_driver),
 };
 TEST_MAIN(tests)
