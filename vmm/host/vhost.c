@@ -59,19 +59,20 @@ void vhost_close(struct vhost *vhost)
 
 int vhost_set(struct vhost *vhost, uint64_t features, const struct vhost_ram *ram, unsigned n)
 {
-	struct {
-		struct vhost_memory head;
-		struct vhost_memory_region regions[VHOST_RAM_MAX];
-	} table = { .head.nregions = MIN(n, VHOST_RAM_MAX) };
+	union {
+		struct vhost_memory table;
+		uint8_t room[sizeof(struct vhost_memory) +
+			     VHOST_RAM_MAX * sizeof(struct vhost_memory_region)];
+	} memory = { .table.nregions = MIN(n, VHOST_RAM_MAX) };
 	int r = CALL(vhost, VHOST_SET_FEATURES, &features);
 
-	for (unsigned i = 0; i < table.head.nregions; i++)
-		table.regions[i] = (struct vhost_memory_region){
+	for (unsigned i = 0; i < memory.table.nregions; i++)
+		memory.table.regions[i] = (struct vhost_memory_region){
 			.guest_phys_addr = ram[i].base,
 			.memory_size = ram[i].size,
 			.userspace_addr = (uintptr_t)ram[i].hva,
 		};
-	return r ? r : CALL(vhost, VHOST_SET_MEM_TABLE, &table);
+	return r ? r : CALL(vhost, VHOST_SET_MEM_TABLE, &memory.table);
 }
 
 int vhost_set_ring(struct vhost *vhost, unsigned index, const struct vhost_ring *ring)
