@@ -13,6 +13,7 @@
 #include <devices/virtio_net.h>
 #include <errno.h>
 #include <linux/virtio_net.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -23,6 +23,7 @@ const struct option options_devices[] = {
 	  "print a JSON array for programs; keys: see thru(1)" },
 	{ 0 },
 };
+OPTION_TABLE_FITS(options_devices);
 
 static int no_word(void *to, const char *word)
 {
@@ -56,6 +57,7 @@ const struct option options_bind[] = {
 	  "shares an IOMMU group with something of the host's" },
 	{ 0 },
 };
+OPTION_TABLE_FITS(options_bind);
 
 static int add_bdf(void *to, const char *word)
 {
@@ -118,6 +120,7 @@ const struct option options_probe[] = {
 	  "print a JSON object for programs; keys: see thru(1)" },
 	{ 0 },
 };
+OPTION_TABLE_FITS(options_probe);
 
 static int add_probe_bdf(void *to, const char *word)
 {
@@ -227,6 +230,7 @@ const struct option options_open[] = {
 	{ "--allow", "WHAT", true, set_allow, "as for thru run" },
 	{ 0 },
 };
+OPTION_TABLE_FITS(options_open);
 
 static int add_open_device(void *to, const char *word)
 {

@@ -347,6 +347,7 @@ const struct option options_run[] = {
 	  "region, interrupts by vector (at any time: SIGUSR1)" },
 	{ 0 },
 };
+OPTION_TABLE_FITS(options_run);
 
 /* A guest looks for functions 1 to 7 only where there is a function 0 (PCIe 6.0 §7.5.1.1.9). */
 static int check_addresses(const struct run_options *o)

@@ -10,8 +10,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define TABLE_MAX 32
-
 int options_refuse(const char *fmt, ...)
 {
 	char text[512];
@@ -73,11 +71,11 @@ const char *options_nearest(const char *word, const char *const *candidates)
 
 static int fail_unknown(const char *verb, const struct option *table, const char *word)
 {
-	const char *names[TABLE_MAX + 1] = { NULL }, *nearest;
+	const char *names[OPTION_TABLE_MAX + 1] = { NULL }, *nearest;
 	char name[40];
 
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
-	for (unsigned i = 0; table[i].name && i < TABLE_MAX; i++)
+	for (unsigned i = 0; table[i].name && i < OPTION_TABLE_MAX; i++)
 		names[i] = table[i].name;
 	nearest = options_nearest(name, names);
 	if (nearest)
@@ -127,7 +125,7 @@ static bool is_option(const char *word)
 int options_walk(int argc, char **argv, const struct option *table,
 		 int (*word)(void *to, const char *word), void *to, int *ret_rest)
 {
-	bool seen[TABLE_MAX] = { false };
+	bool seen[OPTION_TABLE_MAX] = { false };
 	const struct option *option;
 	const char *value;
 	int i, r = 0;

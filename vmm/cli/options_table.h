@@ -15,7 +15,10 @@ struct option {
 	const char *help;                        /* '\n' starts another line */
 };
 
-/* A row without a name ends a table. */
+/* A row without a name ends a table, which has at most so many rows. */
+#define OPTION_TABLE_MAX 64
+#define OPTION_TABLE_FITS(table) \
+	_Static_assert(ARRAY_SIZE(table) <= OPTION_TABLE_MAX, "OPTION_TABLE_MAX is too small")
 extern const struct option options_run[], options_bind[], options_devices[], options_open[],
 	options_probe[], options_test[], options_none[];
 

@@ -287,6 +287,7 @@ const struct option options_test[] = {
 	{ "-v", NULL, false, set_verbose, "show the kernel's console as it comes" },
 	{ 0 },
 };
+OPTION_TABLE_FITS(options_test);
 
 static int unexpected(void *to, const char *word)
 {
