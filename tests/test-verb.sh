@@ -2,8 +2,11 @@
 #
 # For tests/cases/test-*: how `thru test` is called there, and how its answers are read.
 
-export PATH=$PATH:$(dirname "$("$images/path" busybox)")
-kernel=$("$images/path" vmlinux)
+# Where $kernel is set before, nothing of guest-images is wanted.
+if [ -z "${kernel:-}" ]; then
+	export PATH=$PATH:$(dirname "$("$images/path" busybox)")
+	kernel=$("$images/path" vmlinux)
+fi
 cd "$tmp"
 
 # judge [OPTION...] [-- COMMAND...]: as `run`. $append: more for the kernel's command line; it says little, for

@@ -24,7 +24,6 @@
 #include <linux/utsname.h>
 #include <linux/wait.h>
 
-#define ARGS_MAX   4096
 #define GROUPS_MAX 256
 #define COLLECT_MAX 256
 #define NETS_MAX   4
@@ -38,8 +37,8 @@ struct job {
 	unsigned n_groups;
 	int tty;
 	unsigned long rows, columns;
-	char *args[ARGS_MAX + 2]; /* the first place is kept for a shell */
-	char *env[ARGS_MAX + 1];
+	char **args; /* the first place is kept for a shell */
+	char **env;
 	char *collect[COLLECT_MAX];
 	char *nets[NETS_MAX];
 	unsigned n_args, n_env, n_collect, n_nets;
@@ -195,19 +194,27 @@ static void take_entry(char *entry)
 		job.rows = text_value(v);
 	else if (key(entry, "columns", &v))
 		job.columns = text_value(v);
-	else if (key(entry, "arg", &v) && job.n_args < ARGS_MAX)
+	else if (key(entry, "arg", &v))
 		job.args[1 + job.n_args++] = v;
 	else if (key(entry, "collect", &v) && job.n_collect < COLLECT_MAX)
 		job.collect[job.n_collect++] = v;
 	else if (key(entry, "net", &v) && job.n_nets < NETS_MAX)
 		job.nets[job.n_nets++] = v;
-	else if (key(entry, "env", &v) && job.n_env < ARGS_MAX)
+	else if (key(entry, "env", &v))
 		job.env[job.n_env++] = v;
 }
 
+static void *memory(long size)
+{
+	long r = SYS(mmap, 0, size, 3, 0x22 /* private, anonymous */, -1, 0);
+
+	return (unsigned long)r > -4096ul ? 0 : (void *)r;
+}
+
+/* A command may have as many words as the kernel takes: there is a place for each entry. */
 static void read_job(void)
 {
-	long fd = sys_open("/thru/job", O_RDONLY, 0), size = 0, n = 0, got;
+	long fd = sys_open("/thru/job", O_RDONLY, 0), size = 0, n = 0, entries = 0, got;
 	char *text;
 
 	job.nonce = "";
@@ -216,11 +223,17 @@ static void read_job(void)
 		return;
 	size = SYS(lseek, fd, 0, 2, 0, 0, 0);
 	SYS(lseek, fd, 0, 0, 0, 0, 0);
-	text = (char *)SYS(mmap, 0, size + 1, 3, 0x22 /* private, anonymous */, -1, 0);
-	if ((unsigned long)text > -4096ul)
+	text = memory(size + 1);
+	if (!text)
 		return;
 	while (n < size && (got = sys_read(fd, text + n, (size_t)(size - n))) > 0)
 		n += got;
+	for (long i = 0; i < n; i++)
+		entries += !text[i];
+	job.args = memory((2 * entries + 4) * (long)sizeof(char *));
+	if (!job.args)
+		return;
+	job.env = job.args + entries + 3;
 	for (long i = 0; i < n; i += (long)text_len(text + i) + 1)
 		take_entry(text + i);
 	sys_close(fd);
@@ -272,10 +285,14 @@ static long try_exec(char *path)
 static long exec_command(void)
 {
 	static char path[4096];
-	const char *search = path_of_env(), *name = job.args[1];
+	const char *search, *name;
 	long r = -ENOENT, one;
 	size_t n;
 
+	if (!job.n_args) /* what is to be done could not be read */
+		return -ENOENT;
+	search = path_of_env();
+	name = job.args[1];
 	for (n = 0; name[n]; n++)
 		if (name[n] == '/')
 			return try_exec(job.args[1]);

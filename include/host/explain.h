@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <base/types.h>
+#include <host/sysfs.h>
 
 /* Only explain_start() sets it, before there is a second thread. */
 extern bool explain_on;
@@ -21,6 +21,9 @@ void explain_phase(const char *what);
 
 /* An ioctl that began at `began` (clock_ns()) and gave `result` (or -errno). Decodes `arg` by `name`. */
 void explain_ioctl(const char *name, int fd, const void *arg, int result, uint64_t began);
+
+/* `fd` is this device: of the functions beside it the kernel tells 16 bits of their domain. */
+void explain_device(int fd, struct bdf bdf);
 
 /* Another call: `name` has a row of its own, the arguments are decoded by the caller. */
 void explain_call(const char *name, int fd, int result, uint64_t began, const char *fmt, ...)

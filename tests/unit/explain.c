@@ -211,6 +211,15 @@ static void devices(void)
 	struct vfio_region_sparse_mmap_area area = { .offset = 0x1000, .size = 0x2000 };
 	struct vfio_device_attach_iommufd_pt pt = { .pt_id = 7 };
 	struct vfio_pci_hot_reset_info hot = { .count = 1 };
+	union {
+		struct vfio_pci_hot_reset_info info;
+		uint8_t room[sizeof(struct vfio_pci_hot_reset_info) +
+			     2 * sizeof(struct vfio_pci_dependent_device)];
+	} beside = { .info = { .count = 2 } };
+	struct vfio_pci_dependent_device functions[] = { { .bus = 0xe1, .devfn = 1 },
+							 { .segment = 3 } };
+
+	memcpy(beside.info.devices, functions, sizeof(functions));
 
 	start();
 	arg.info.argsz = 120;
@@ -223,12 +232,18 @@ static void devices(void)
 	TELL("VFIO_DEVICE_ATTACH_IOMMUFD_PT", -1, &pt, 0);
 	TELL("VFIO_DEVICE_ATTACH_IOMMUFD_PT", -1, &pt, -EINVAL);
 	TELL("VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", -1, &hot, -ENODEV);
+	TELL("VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", 96, &beside, 0);
+	explain_device(96, (struct bdf){ .domain = 0x10000, .bus = 0xe1 });
+	TELL("VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", 96, &beside, 0);
 	stop();
 	CHECK_TOLD("3 (BAR 3): 16 KiB at 0, read, and more that takes 120 bytes = 0");
 	CHECK_TOLD("read, the MSI-X table, too, in 1 areas: 0x1000-0x2fff, the MSI-X table, too");
 	CHECK_TOLD("now behind page table 7 = 0");
 	CHECK_TOLD("to IOAS 7 = EINVAL");
 	CHECK(!strstr(text, "1 function"));
+	CHECK_TOLD("2 functions: 0000:e1:00.1, 0003:00:00.0 = 0");
+	/* Domains are wider than what the kernel says of them (VMD's begin at 10000h). */
+	CHECK_TOLD("2 functions: 10000:e1:00.1, 0003:00:00.0 = 0");
 }
 
 #ifdef __aarch64__

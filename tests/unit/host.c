@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <host/call.h>
+#include <host/explain.h>
 #include <host/iommufd.h>
 #include <host/sysfs.h>
 #include <linux/iommufd.h>
@@ -30,14 +31,14 @@ int host_ioctl(int fd, unsigned long request, void *arg, const char *name)
 {
 	uint32_t size;
 
-	(void)fd;
-	(void)name;
 	memcpy(&size, arg, sizeof(size)); /* argsz, or size: first in all of them */
 	memcpy(kernel.asked, arg, MIN(size, sizeof(kernel.asked)));
 	kernel.request = request;
 	kernel.calls++;
 	if (kernel.answer)
 		kernel.answer(arg);
+	if (explain_on)
+		explain_ioctl(name, fd, arg, kernel.result, 0);
 	return kernel.result;
 }
 
@@ -224,6 +225,25 @@ static void hot_reset_lists(void)
 	CHECK_EQ(*error_message(), 0);
 }
 
+/* What --explain tells of the functions beside one in a domain of more than 16 bits. */
+static void hot_reset_in_a_wide_domain(void)
+{
+	struct vfio_pci_hot_reset_info *info = NULL;
+	int out = memfd_create("told", MFD_CLOEXEC);
+	char text[4096] = "";
+
+	setup(0, answer_hot_reset);
+	dev.bdf = (struct bdf){ .domain = 0x10000 };
+	functions_on_the_bus = 2;
+	explain_start(out);
+	CHECK_EQ(vfio_hot_reset_info(&dev, &info), 0);
+	explain_stop();
+	free(info);
+	CHECK(pread(out, text, sizeof(text) - 1, 0) > 0);
+	CHECK(strstr(text, "2 functions: 10000:00:00.0, 10000:00:00.1 = 0"));
+	close(out);
+}
+
 /* The token goes along in the order of the text; what each refusal of a bind is called. */
 static void binds(void)
 {
@@ -352,7 +372,14 @@ static void bind_invalid(void)
 }
 
 static const struct test tests[] = {
-	TEST(short_accesses), TEST(sparse_lists), TEST(interrupts),  TEST(hot_reset_lists),
-	TEST(bind_invalid),   TEST(binds),        TEST(attachments), TEST(mappings_of_memory),
+	TEST(short_accesses),
+	TEST(sparse_lists),
+	TEST(interrupts),
+	TEST(hot_reset_lists),
+	TEST(hot_reset_in_a_wide_domain),
+	TEST(bind_invalid),
+	TEST(binds),
+	TEST(attachments),
+	TEST(mappings_of_memory),
 };
 TEST_MAIN(tests)

@@ -533,6 +533,11 @@ static void decisions(void)
 	CHECK_EQ(verdict_of(), VERDICT_PASS); /* a machine that cannot be switched off */
 	good_run();
 	facts.output_lost = "standard output";
+	control = heard(HELLO START); /* a closed pipe: we ended the guest, not the guest itself */
+	facts.vm = -1;
+	CHECK_EQ(verdict_of(), VERDICT_RUNNER);
+	good_run();
+	facts.output_lost = "standard output";
 	CHECK_EQ(verdict_of(), VERDICT_RUNNER);
 }
 

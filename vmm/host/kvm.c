@@ -34,7 +34,10 @@ int kvm_open(int *ret_fd)
 	if (fd == -EACCES || fd == -EPERM)
 		return fail(STATUS_HOST, -fd,
 			    "/dev/kvm: permission denied; add this user to the group of /dev/kvm "
-			    "(usermod -aG kvm USER), or run as root");
+			    "(usermod -aG kvm USER), run as root, or let everybody use it: echo "
+			    "'KERNEL==\"kvm\", MODE=\"0666\"' | sudo tee "
+			    "/etc/udev/rules.d/99-kvm.rules; sudo udevadm trigger "
+			    "--name-match=kvm");
 	if (fd < 0)
 		return fail(STATUS_HOST, -fd,
 			    "/dev/kvm: %s; enable virtualisation (VT-x, SVM) in the firmware and "

@@ -12,6 +12,7 @@
 #include <base/error.h>
 #include <errno.h>
 #include <host/call.h>
+#include <host/explain.h>
 #include <host/sysfs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,8 @@ static int get_info(const struct vfio_device *dev, struct vfio_pci_hot_reset_inf
 	unsigned room = 0;
 	int r = -ENOSPC;
 
+	if (explain_on)
+		explain_device(dev->fd, dev->bdf);
 	/* Functions may come between two calls; a bus has 256 at most, a few buses below it more. */
 	for (unsigned tries = 0; r == -ENOSPC && tries < 4; tries++) {
 		size_t size = sizeof(*info) + room * sizeof(info->devices[0]);

@@ -17,7 +17,7 @@
 #define OWN_ARCH "x86"
 #define BEFORE   "console=ttyS0 earlycon=uart8250,io,0x3f8,115200n8 panic=-1"
 #define TARGET   "bzImage"
-static const char *const images[] = { "arch/x86/boot/bzImage", "vmlinux" };
+static const char *const images[] = { "arch/x86/boot/bzImage" };
 static const char *const others[] = { "arch/arm64/boot/Image", "arch/riscv/boot/Image" };
 #else
 #define OWN_ARCH "arm64"
@@ -55,7 +55,7 @@ static int find_image(const char *tree, char *ret)
 {
 	char other[PATH_MAX];
 
-	if (has_pvh(tree) && join(tree, "vmlinux", ret))
+	if (!strcmp(OWN_ARCH, "x86") && has_pvh(tree) && join(tree, "vmlinux", ret))
 		return 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(images); i++)
 		if (join(tree, images[i], ret))
@@ -66,6 +66,9 @@ static int find_image(const char *tree, char *ret)
 				    "--kernel %s: was built for another architecture (%s); build "
 				    "it for " OWN_ARCH,
 				    tree, others[i]);
+	/* Last: each architecture's tree has one, and the loader looks whose it is. */
+	if (!strcmp(OWN_ARCH, "x86") && join(tree, "vmlinux", ret))
+		return 0;
 	return fail(STATUS_IMAGE, ENOENT,
 		    "--kernel %s: no kernel was built there; run: make -C %s " TARGET, tree, tree);
 }

@@ -332,8 +332,13 @@ static int add_busybox(struct tree *tree)
 static int add_frame(struct tree *tree)
 {
 	static const char *const folders[] = { "/proc", "/sys", "/etc", "/lib/modules" };
-	int r = tree_node(tree, "/dev/console", S_IFCHR | 0600, 5, 1);
+	int r = 0;
 
+	if (tree_find(tree, "/init"))
+		return fail(STATUS_USAGE, EEXIST,
+			    "--add: /init is in the guest, where thru's own init has to be; "
+			    "choose another path");
+	r = tree_node(tree, "/dev/console", S_IFCHR | 0600, 5, 1);
 	if (!r)
 		r = tree_node(tree, "/dev/null", S_IFCHR | 0666, 1, 3);
 	if (!r)
@@ -346,6 +351,24 @@ static int add_frame(struct tree *tree)
 	return r;
 }
 
+/* Where the host's /bin is a link to usr/bin, so is the guest's: what is at the one path is at the other. */
+static int add_links(struct tree *tree)
+{
+	static const char *const names[] = { "/bin", "/sbin", "/lib", "/lib64" };
+	char target[PATH_MAX];
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < ARRAY_SIZE(names); i++) {
+		ssize_t n = readlink(names[i], target, sizeof(target) - 1);
+
+		if (n <= 0)
+			continue;
+		target[n] = 0;
+		r = tree_link(tree, names[i], target);
+	}
+	return r;
+}
+
 int test_root_make(const struct test_options *o, const struct test_kernel *kernel,
 		   const char *nonce, const struct test_terminal *terminal, struct tree *ret)
 {
@@ -353,9 +376,11 @@ int test_root_make(const struct test_options *o, const struct test_kernel *kerne
 	int r;
 
 	r = tree_dir(ret, "/tmp", 01777);
-	/* Then COMMAND: its links to folders (/lib -> usr/lib) are the host's, and all others follow them. */
 	if (!r)
 		r = tree_dir(ret, "/run", 0755);
+	if (!r)
+		r = add_links(ret);
+	/* Then COMMAND: what links there are on its way are the host's, and all others follow them. */
 	if (!r)
 		r = add_job(&job);
 	if (!r)

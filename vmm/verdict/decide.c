@@ -30,7 +30,7 @@ static const char *where(const struct facts *f)
 	if (f->log->has_init)
 		return "the kernel started init and nothing was heard of it";
 	if (f->log->has_kernel)
-		return "the kernel said its version and did not start init";
+		return "the kernel said its version and was not heard to start init";
 	if (f->log->bytes)
 		return "something is on the console, but not a kernel's version";
 	return "there was nothing on the console";
@@ -119,6 +119,9 @@ static bool end_says(const struct facts *f, struct decision *d)
 {
 	const struct link *c = f->control;
 
+	/* A closed pipe: it was we who ended it. */
+	if (f->vm < 0 && f->output_lost && c->state < LINK_EXITED)
+		return say(d, VERDICT_RUNNER, "%s could not be written", f->output_lost);
 	if (f->vm == STATUS_GUEST_REBOOT && !(c->state == LINK_ENDED && c->by_reset))
 		return say(d, VERDICT_RESET, "the guest was reset%s%s",
 			   c->state < LINK_STARTED ? ": " : " before the command ended",

@@ -39,6 +39,13 @@ static struct region {
 } regions[32 * VFIO_PCI_NUM_REGIONS];
 static unsigned n_regions;
 
+/* Which device a descriptor is. */
+static struct device {
+	int fd;
+	struct bdf bdf;
+} devices[32];
+static unsigned n_devices;
+
 /* Counted since the last line. */
 static struct sum {
 	const char *name;
@@ -183,12 +190,37 @@ static void learn_region(int fd, const struct vfio_region_info *info)
 	regions[i] = (struct region){ fd, info->index, { info->offset, info->size } };
 }
 
+static struct device *device_of(int fd)
+{
+	for (unsigned i = 0; i < n_devices; i++)
+		if (devices[i].fd == fd)
+			return &devices[i];
+	return NULL;
+}
+
+void explain_device(int fd, struct bdf bdf)
+{
+	struct device *device;
+
+	pthread_mutex_lock(&lock);
+	device = device_of(fd);
+	if (!device && n_devices < ARRAY_SIZE(devices))
+		device = &devices[n_devices++];
+	if (device)
+		*device = (struct device){ fd, bdf };
+	pthread_mutex_unlock(&lock);
+}
+
 void explain_ioctl(const char *name, int fd, const void *arg, int result, uint64_t began)
 {
 	const struct explain_row *row = explain_row(name);
+	const struct device *device;
 	struct told t = { .n = 0 };
 
 	pthread_mutex_lock(&lock);
+	device = device_of(fd);
+	if (device)
+		t.bdf = device->bdf;
 	if (!result && !strcmp(name, "VFIO_DEVICE_GET_REGION_INFO"))
 		learn_region(fd, arg);
 	if (row && row->often) {

@@ -12,6 +12,7 @@ struct told {
 	char args[1024]; /* "slot 0, guest 0x0-0x9ffff, ..." */
 	size_t n;
 	char on[64];           /* what the call is made on: "kvm-vm" */
+	struct bdf bdf;        /* of the device that it is made on, where known */
 	const char *why, *see; /* the row's; a decoder that knows better changes them */
 };
 

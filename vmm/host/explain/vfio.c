@@ -245,9 +245,10 @@ void tell_hot_reset_info(struct told *t, const void *arg, int result)
 	told_add(t, "%u function%s", info->count, info->count == 1 ? "" : "s");
 	for (unsigned i = 0; i < MIN(info->count, 8u); i++) {
 		const struct vfio_pci_dependent_device *d = &info->devices[i];
+		char text[BDF_TEXT];
 
-		told_add(t, "%s%04x:%02x:%02x.%x", i ? ", " : ": ", d->segment, d->bus,
-			 d->devfn >> 3, d->devfn & 7);
+		told_add(t, "%s%s", i ? ", " : ": ",
+			 bdf_format(bdf_near(t->bdf, d->segment, d->bus, d->devfn), text));
 	}
 }
 
