@@ -11,6 +11,7 @@
 #pragma once
 
 #include "run.h"
+#include "test_message.h"
 
 #include <cli/options.h>
 #include <initramfs/tree.h>
@@ -54,7 +55,7 @@ struct test_watch {
 	uint64_t moments[MOMENT_N]; /* clock_ns(); 0: it did not come to that */
 	uint64_t peak_kib;
 	int log_fd; /* -1: none */
-	char vm_message[1024];
+	struct test_message vm_message;
 	const char *log_lost; /* why the log is not whole */
 };
 

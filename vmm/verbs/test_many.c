@@ -6,6 +6,7 @@
 #include "test_many.h"
 
 #include "test_report.h"
+#include "test_signals.h"
 #include "test_try.h"
 
 #include <base/clock.h>
@@ -230,26 +231,19 @@ static int run_all(struct many *m, bool *ret_child)
 static int prepare(struct many *m)
 {
 	struct test_options own = *m->options;
-	sigset_t set;
 	int r;
 
 	own.log = NULL; /* each try has its own */
 	r = test_outputs_open(&own, &m->outputs);
 	if (r)
 		return r;
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, &m->before);
-	signal(SIGPIPE, SIG_IGN);
-	m->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	r = test_signals_open(0, &m->before, &m->signals);
+	if (r)
+		return r;
 	m->slots = calloc(m->jobs, sizeof(*m->slots));
 	m->results = mmap(NULL, m->jobs * sizeof(*m->results), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (m->signals < 0 || !m->slots || m->results == MAP_FAILED)
+	if (!m->slots || m->results == MAP_FAILED)
 		return fail(STATUS_HOST, ENOMEM,
 			    "no memory for %u guests at once; give fewer in --jobs", m->jobs);
 	for (unsigned i = 0; i < m->jobs; i++) {

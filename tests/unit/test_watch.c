@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The parts of what watches a guest of `thru test`: how long is waited for what, what the VMM said, what
+ * COMMAND said on its way to a reader.
+ */
+#include "test.h"
+
+#include "../../vmm/verbs/test_clock.h"
+#include "../../vmm/verbs/test_message.h"
+#include "../../vmm/verbs/test_output.h"
+
+#include <base/clock.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define S NS_PER_S
+
+static uint64_t moments[MOMENT_N];
+static struct test_clock clock_seen;
+static struct test_options options;
+static struct test_patience patience;
+static uint64_t next;
+
+/* A guest that began at 100 s and whose command was started at 110 s. */
+static void setup(void)
+{
+	memset(moments, 0, sizeof(moments));
+	moments[MOMENT_VM] = 100 * S;
+	moments[MOMENT_START] = 110 * S;
+	clock_seen = (struct test_clock){ .moments = moments, .last_byte = 110 * S };
+	options = (struct test_options){ .boot_timeout = 60, .timeout = 300 };
+}
+
+static enum test_due due(enum link_state state, uint64_t now)
+{
+	return test_clock_due(&clock_seen, &options, state, true, now, &next, &patience);
+}
+
+static void limits(void)
+{
+	setup();
+	CHECK_EQ(due(LINK_HELLO, 160 * S - 1), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 160 * S);
+	CHECK_EQ(due(LINK_HELLO, 160 * S), TEST_DUE_QUESTION);
+	CHECK_EQ(patience.waited, WAITED_BOOT);
+	CHECK_EQ(patience.seconds, 60);
+	CHECK_EQ(due(LINK_STARTED, 410 * S - 1), TEST_DUE_NOTHING);
+	CHECK_EQ(due(LINK_STARTED, 410 * S), TEST_DUE_QUESTION);
+	CHECK_EQ(patience.waited, WAITED_COMMAND);
+	options.boot_timeout = options.timeout = 0;
+	CHECK_EQ(due(LINK_SILENT, 100000 * S), TEST_DUE_NOTHING);
+	CHECK_EQ(next, UINT64_MAX);
+	CHECK_EQ(due(LINK_STARTED, 100000 * S), TEST_DUE_NOTHING);
+	CHECK_EQ(next, UINT64_MAX);
+}
+
+static void silence(void)
+{
+	setup();
+	options.stall = 20;
+	CHECK_EQ(due(LINK_STARTED, 130 * S - 1), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 130 * S);
+	clock_seen.last_byte = 125 * S;
+	CHECK_EQ(due(LINK_STARTED, 130 * S), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 145 * S);
+	CHECK_EQ(due(LINK_STARTED, 145 * S), TEST_DUE_QUESTION);
+	CHECK_EQ(patience.waited, WAITED_STALL);
+	CHECK_EQ(patience.seconds, 20);
+	/* What its command may take is over as well: that is the reason. */
+	CHECK_EQ(due(LINK_STARTED, 410 * S), TEST_DUE_QUESTION);
+	CHECK_EQ(patience.waited, WAITED_COMMAND);
+	/* Before it, and after, only the other limits hold. */
+	moments[MOMENT_END] = 146 * S;
+	CHECK_EQ(due(LINK_EXITED, 147 * S), TEST_DUE_NOTHING);
+}
+
+static void power_off(void)
+{
+	setup();
+	moments[MOMENT_END] = 200 * S;
+	CHECK_EQ(due(LINK_EXITED, 215 * S - 1), TEST_DUE_NOTHING);
+	CHECK_EQ(due(LINK_EXITED, 215 * S), TEST_DUE_QUESTION);
+	CHECK_EQ(patience.waited, WAITED_OFF);
+	CHECK_EQ(patience.seconds, 15);
+	/* Files still come, but not for ever. */
+	clock_seen.last_file = 490 * S;
+	CHECK_EQ(due(LINK_EXITED, 500 * S - 1), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 500 * S);
+	CHECK_EQ(due(LINK_EXITED, 500 * S), TEST_DUE_QUESTION);
+	options.boot_timeout = options.timeout = 0;
+	clock_seen.last_file = 0;
+	CHECK_EQ(due(LINK_EXITED, 205 * S), TEST_DUE_QUESTION);
+	CHECK_EQ(patience.seconds, 5);
+}
+
+static void asked_where_it_stands(void)
+{
+	setup();
+	clock_seen.asked = 500 * S;
+	CHECK_EQ(due(LINK_STARTED, 501 * S - 1), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 501 * S);
+	CHECK_EQ(due(LINK_STARTED, 501 * S), TEST_DUE_BREAK);
+	clock_seen.broke = 501 * S;
+	CHECK_EQ(due(LINK_STARTED, 503 * S - 1), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 503 * S);
+	CHECK_EQ(due(LINK_STARTED, 503 * S), TEST_DUE_END);
+	/* An answer: no break. */
+	clock_seen.broke = 0;
+	clock_seen.last_byte = 500 * S + 1;
+	CHECK_EQ(due(LINK_STARTED, 502 * S), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 503 * S);
+	clock_seen.stopped = 503 * S;
+	CHECK_EQ(due(LINK_STARTED, 508 * S - 1), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 508 * S);
+	CHECK_EQ(due(LINK_STARTED, 508 * S), TEST_DUE_KILL);
+}
+
+/* What is said of a VMM that wrote this, in pieces as they come; the pipe holds all of it. */
+static const char *reason_of(const char *const *said, unsigned n, bool *ret_device)
+{
+	static struct test_message message;
+	int ends[2];
+
+	memset(&message, 0, sizeof(message));
+	if (pipe(ends))
+		return NULL;
+	for (unsigned i = 0; i < n; i++)
+		if (write(ends[1], said[i], strlen(said[i])) != (ssize_t)strlen(said[i]) ||
+		    !test_message_read(&message, ends[0]))
+			return NULL;
+	close(ends[1]);
+	while (test_message_read(&message, ends[0]))
+		;
+	close(ends[0]);
+	return test_message_reason(&message, false, ret_device);
+}
+
+static void last_words(void)
+{
+	static const char *const device[] = { "thru: a warning\nthru: 0000:01:00.0 is gone\n" };
+	static const char *const colon[] = { "thru: 0000:01:00.0: it is gone\n", "\n" };
+	static const char *const other[] = { "thru: memlock: ", "too little" };
+	const char *long_winded[64];
+	bool is = false;
+
+	CHECK(!strcmp(reason_of(device, 1, &is), "0000:01:00.0 is gone"));
+	CHECK(is);
+	CHECK(!strcmp(reason_of(colon, 2, &is), "0000:01:00.0: it is gone"));
+	CHECK(is);
+	CHECK(!strcmp(reason_of(other, 2, &is), "memlock: too little"));
+	CHECK(!is);
+	CHECK(!strcmp(reason_of(NULL, 0, &is), ""));
+	CHECK(!is);
+	for (unsigned i = 0; i < ARRAY_SIZE(long_winded); i++)
+		long_winded[i] = "thru: one of very many lines that nobody wants to read\n";
+	long_winded[ARRAY_SIZE(long_winded) - 1] = "thru: the reason\n";
+	CHECK(!strcmp(reason_of(long_winded, ARRAY_SIZE(long_winded), &is), "the reason"));
+}
+
+static void reader(void)
+{
+	static struct test_output output;
+	static uint8_t bytes[TEST_STAGE];
+	int ends[2];
+	ssize_t n = 0, r;
+
+	CHECK(!pipe2(ends, O_NONBLOCK));
+	memset(&output, 0, sizeof(output));
+	output.streams[0].fd = ends[1];
+	for (unsigned i = 0; i <= TEST_STAGE / 2; i++) {
+		CHECK(test_output_has_room(&output));
+		test_output_put(&output, 0, (uint8_t)i);
+	}
+	CHECK(!test_output_has_room(&output));
+	CHECK(!test_output_written(&output));
+	for (unsigned i = 0; i < TEST_STAGE && !test_output_written(&output); i++) {
+		test_output_write(&output, 0);
+		r = read(ends[0], bytes + n, sizeof(bytes) - (size_t)n);
+		n += MAX(r, 0);
+	}
+	CHECK_EQ(n, TEST_STAGE / 2 + 1);
+	for (ssize_t i = 0; i < n; i++)
+		CHECK_EQ(bytes[i], (uint8_t)i);
+	/* It goes away: nobody waits for it any more. */
+	signal(SIGPIPE, SIG_IGN);
+	close(ends[0]);
+	test_output_put(&output, 0, 1);
+	test_output_write(&output, 0);
+	CHECK(!strcmp(output.lost, "standard output"));
+	CHECK(test_output_written(&output) && test_output_has_room(&output));
+	close(ends[1]);
+}
+
+static const struct test tests[] = {
+	TEST(limits),     TEST(silence), TEST(power_off), TEST(asked_where_it_stands),
+	TEST(last_words), TEST(reader),
+};
+TEST_MAIN(tests)
