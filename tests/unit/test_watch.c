@@ -29,7 +29,8 @@ static void setup(void)
 	memset(moments, 0, sizeof(moments));
 	moments[MOMENT_VM] = 100 * S;
 	moments[MOMENT_START] = 110 * S;
-	clock_seen = (struct test_clock){ .moments = moments, .last_byte = 110 * S };
+	clock_seen =
+		(struct test_clock){ .moments = moments, .last_byte = 110 * S, .heard = 100 * S };
 	options = (struct test_options){ .boot_timeout = 60, .timeout = 300 };
 }
 
@@ -74,6 +75,22 @@ static void silence(void)
 	/* Before it, and after, only the other limits hold. */
 	moments[MOMENT_END] = 146 * S;
 	CHECK_EQ(due(LINK_EXITED, 147 * S), TEST_DUE_NOTHING);
+}
+
+/* A pager that nobody scrolls: the guest waits for it, and is not asked why. */
+static void slow_reader(void)
+{
+	setup();
+	options.stall = 20;
+	CHECK_EQ(test_clock_due(&clock_seen, &options, LINK_STARTED, false, 120 * S, &next,
+				&patience),
+		 TEST_DUE_NOTHING);
+	CHECK_EQ(next, 410 * S);
+	/* poll(2) came back when the pager took something. */
+	CHECK_EQ(due(LINK_STARTED, 300 * S), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 320 * S);
+	CHECK_EQ(due(LINK_STARTED, 320 * S), TEST_DUE_QUESTION);
+	CHECK_EQ(patience.waited, WAITED_STALL);
 }
 
 static void power_off(void)
@@ -194,7 +211,8 @@ static void reader(void)
 }
 
 static const struct test tests[] = {
-	TEST(limits),     TEST(silence), TEST(power_off), TEST(asked_where_it_stands),
-	TEST(last_words), TEST(reader),
+	TEST(limits),    TEST(slow_reader),           TEST(silence),
+	TEST(power_off), TEST(asked_where_it_stands), TEST(last_words),
+	TEST(reader),
 };
 TEST_MAIN(tests)

@@ -60,7 +60,7 @@ static uint64_t limit(const struct test_clock *c, const struct test_options *o,
 	return UINT64_MAX;
 }
 
-enum test_due test_clock_due(const struct test_clock *c, const struct test_options *o,
+enum test_due test_clock_due(struct test_clock *c, const struct test_options *o,
 			     enum link_state state, bool room, uint64_t now, uint64_t *ret_next,
 			     struct test_patience *ret_patience)
 {
@@ -72,9 +72,14 @@ enum test_due test_clock_due(const struct test_clock *c, const struct test_optio
 	if (c->asked)
 		return asking(c, now, ret_next);
 	due = limit(c, o, state, &patience);
-	if (o->stall && state == LINK_STARTED)
-		quiet = after(MAX(c->last_byte, c->moments[MOMENT_START]), o->stall);
-	if (now < due && now >= quiet && room) {
+	/* Who is not read is not silent: our own reader may take its time. */
+	if (!room)
+		c->heard = 0;
+	else if (!c->heard)
+		c->heard = now;
+	if (room && o->stall && state == LINK_STARTED)
+		quiet = after(MAX(MAX(c->last_byte, c->heard), c->moments[MOMENT_START]), o->stall);
+	if (now < due && now >= quiet) {
 		patience = (struct test_patience){ WAITED_STALL, o->stall };
 		due = quiet;
 	}

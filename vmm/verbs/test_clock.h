@@ -20,6 +20,7 @@ enum test_due {
 struct test_clock {
 	const uint64_t *moments;       /* of the run */
 	uint64_t last_byte, last_file; /* from the guest */
+	uint64_t heard;                /* since when it is read; the clock's own */
 	uint64_t asked, broke;         /* where it stands; by a break */
 	uint64_t stopped;              /* the VMM was told to end */
 };
@@ -34,6 +35,6 @@ struct test_patience {
  * What is due. `room`: what the guest says is read. *ret_next is when to look again, UINT64_MAX for never;
  * *ret_patience is set with TEST_DUE_QUESTION.
  */
-enum test_due test_clock_due(const struct test_clock *clock, const struct test_options *options,
+enum test_due test_clock_due(struct test_clock *clock, const struct test_options *options,
 			     enum link_state state, bool room, uint64_t now, uint64_t *ret_next,
 			     struct test_patience *ret_patience) _must_check_;
