@@ -27,6 +27,8 @@
 #define GROUPS_MAX 256
 #define COLLECT_MAX 256
 #define NETS_MAX   4
+#define MOUNTS_MAX 16
+#define TAG_WAIT   200 /* times 10 ms */
 #define FAREWELL   500 /* times 10 ms, or ends of processes */
 #define SIGNALS(n) (1ul << ((n) - 1))
 
@@ -42,6 +44,9 @@ struct job {
 	char *collect[COLLECT_MAX];
 	char *nets[NETS_MAX];
 	unsigned n_args, n_env, n_collect, n_nets;
+	/* Of the host: a root, folders of it to be empty, and others. `ro|rw TAG PATH` */
+	char *root, *hide[MOUNTS_MAX], *share[MOUNTS_MAX];
+	unsigned n_hide, n_share;
 };
 
 static struct job job;
@@ -200,6 +205,12 @@ static void take_entry(char *entry)
 		job.collect[job.n_collect++] = v;
 	else if (key(entry, "net", &v) && job.n_nets < NETS_MAX)
 		job.nets[job.n_nets++] = v;
+	else if (key(entry, "root", &v))
+		job.root = v;
+	else if (key(entry, "hide", &v) && job.n_hide < MOUNTS_MAX)
+		job.hide[job.n_hide++] = v;
+	else if (key(entry, "share", &v) && job.n_share < MOUNTS_MAX)
+		job.share[job.n_share++] = v;
 	else if (key(entry, "env", &v))
 		job.env[job.n_env++] = v;
 }
@@ -249,6 +260,121 @@ static void set_limits(void)
 	file_write("/proc/sys/fs/nr_open", job.nr_open);
 	limit.rlim_max = text_value(job.nr_open);
 	SYS(prlimit64, 0, RLIMIT_NOFILE, &limit, 0, 0, 0);
+}
+
+/* --- what is the host's --- */
+
+static const char *unmounted = ""; /* what of it could not be mounted, for thru */
+
+/* A device that has just got its driver may need a moment. */
+static long mount_tag(const char *tag, const char *at, unsigned long flags)
+{
+	struct __kernel_timespec step = { .tv_nsec = 10000000 };
+	long r;
+
+	for (int i = 0; i < TAG_WAIT; i++) {
+		r = sys_mount(tag, at, "virtiofs", flags, 0);
+		if (r != -EINVAL && r != -ENOENT)
+			break;
+		SYS(nanosleep, &step, 0, 0, 0, 0, 0);
+	}
+	return r;
+}
+
+/*
+ * The host's tree, which is not written to, below a layer in memory. Overlays over what is itself many file
+ * systems want inode numbers left as they are; some kernels do not know how to say that.
+ */
+static long mount_root(void)
+{
+	static const char data[] = "lowerdir=/thru/host,upperdir=/thru/memory/upper,"
+				   "workdir=/thru/memory/work,xino=off";
+	char plain[sizeof(data)];
+	long r;
+
+	sys_mkdir("/thru/host", 0755);
+	sys_mkdir("/thru/memory", 0755);
+	sys_mkdir("/thru/root", 0755);
+	unmounted = "root";
+	r = mount_tag(job.root, "/thru/host", MS_RDONLY);
+	if (r < 0)
+		return r;
+	unmounted = "overlay";
+	r = sys_mount("thru", "/thru/memory", "tmpfs", 0, "mode=0755");
+	if (r < 0)
+		return r;
+	sys_mkdir("/thru/memory/upper", 0755);
+	sys_mkdir("/thru/memory/work", 0755);
+	r = sys_mount("thru", "/thru/root", "overlay", 0, data);
+	if (r == -EINVAL) {
+		memcpy(plain, data, sizeof(data));
+		plain[sizeof(data) - sizeof(",xino=off")] = 0;
+		r = sys_mount("thru", "/thru/root", "overlay", 0, plain);
+	}
+	return r;
+}
+
+/* It becomes ours, with what is of the host's day hidden. */
+static long enter_root(void)
+{
+	long r = mount_root(), fd;
+
+	if (r >= 0)
+		r = SYS(chdir, "/thru/root", 0, 0, 0, 0, 0);
+	if (r >= 0)
+		r = sys_mount(".", "/", 0, MS_MOVE, 0);
+	if (r >= 0)
+		r = SYS(chroot, ".", 0, 0, 0, 0, 0);
+	if (r < 0)
+		return r;
+	SYS(chdir, "/", 0, 0, 0, 0, 0);
+	unmounted = "";
+	sys_mkdir("/run", 0755);
+	sys_mount("thru", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
+	for (unsigned i = 0; i < job.n_hide; i++) {
+		sys_mkdir(job.hide[i], 0755);
+		sys_mount("thru", job.hide[i], "tmpfs", MS_NOSUID | MS_NODEV,
+			  text_ends(job.hide[i], "/tmp") ? "mode=1777" : "mode=0755");
+	}
+	/* What the host mounts is none of the guest's business: the file is empty, in the layer. */
+	fd = SYS(openat, AT_FDCWD, "/etc/fstab", O_WRONLY | O_TRUNC | O_CLOEXEC, 0, 0, 0);
+	if (fd >= 0)
+		sys_close(fd);
+	return 0;
+}
+
+static void make_folders(char *path)
+{
+	for (char *c = path + 1; *c; c++)
+		if (*c == '/') {
+			*c = 0;
+			sys_mkdir(path, 0755);
+			*c = '/';
+		}
+	sys_mkdir(path, 0755);
+}
+
+static long mount_shares(void)
+{
+	long r = 0;
+
+	for (unsigned i = 0; r >= 0 && i < job.n_share; i++) {
+		char *tag = job.share[i] + 3, *at = tag;
+		unsigned long flags = MS_NODEV;
+
+		while (*at && *at != ' ')
+			at++;
+		if (!*at)
+			continue;
+		*at++ = 0;
+		if (text_starts(job.share[i], "ro"))
+			flags |= MS_RDONLY;
+		make_folders(at);
+		r = mount_tag(tag, at, flags);
+	}
+	if (r < 0)
+		unmounted = "share";
+	return r;
 }
 
 /* --- the command --- */
@@ -585,12 +711,20 @@ void init(void)
 	unsigned long wanted = SIGNALS(17 /* SIGCHLD */);
 	char line[64];
 	int status;
-	long r;
+	long r = 0, mounted;
 
 	sys_mkdir("/dev", 0755);
 	read_job();
+	if (job.root) {
+		sys_mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=0755"); /* for note() */
+		load_modules();
+		r = enter_root();
+	}
 	make_system();
-	load_modules();
+	load_modules(); /* there are none any more, with a root of the host's */
+	if (r >= 0)
+		r = mount_shares();
+	mounted = r;
 	net_raise_loopback();
 	for (unsigned i = 0; i < job.n_nets; i++)
 		if ((r = net_raise(job.nets[i])) < 0)
@@ -603,9 +737,9 @@ void init(void)
 	if (r < 0)
 		note("no way to thru: neither ports of a virtio console nor ", "/dev/ttyS0", r);
 	hello();
-	r = start_command();
+	r = mounted < 0 ? mounted : start_command();
 	if (r < 0) {
-		text_number(text_add(line, "fail "), (unsigned long)-r);
+		text_add(text_add(text_number(text_add(line, "fail "), (unsigned long)-r), " "), unmounted);
 		link_tell(&link, line);
 		switch_off();
 	}

@@ -65,6 +65,7 @@ void *memmove(void *to, const void *from, size_t n);
 size_t text_len(const char *s);
 int text_same(const char *a, const char *b);
 int text_starts(const char *s, const char *with);
+int text_ends(const char *s, const char *with);
 char *text_add(char *to, const char *what);       /* returns the end, where a NUL is */
 char *text_number(char *to, unsigned long number); /* the same */
 unsigned long text_value(const char *s);          /* decimal digits, up to what is none */

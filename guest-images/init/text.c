@@ -46,6 +46,13 @@ int text_same(const char *a, const char *b)
 	return text_starts(a, b) && !a[text_len(b)];
 }
 
+int text_ends(const char *s, const char *with)
+{
+	size_t n = text_len(s), m = text_len(with);
+
+	return n >= m && text_same(s + n - m, with);
+}
+
 char *text_add(char *to, const char *what)
 {
 	while ((*to = *what++))

@@ -8,6 +8,8 @@
 #include <cli/device_option.h>
 #include <cli/disk_option.h>
 #include <cli/net_option.h>
+#include <cli/share_option.h>
+#include <cli/vhost_user_option.h>
 
 #include <base/types.h>
 #include <host/sysfs.h>
@@ -16,6 +18,8 @@
 #define OPTIONS_VFIO_MAX        32
 #define OPTIONS_DISK_MAX        8
 #define OPTIONS_NET_MAX         4
+#define OPTIONS_SHARE_MAX       8
+#define OPTIONS_VHOST_USER_MAX  4
 #define OPTIONS_CPUS_MAX        65535 /* a sanity bound: KVM and the board say what they allow */
 #define OPTIONS_MEM_DEFAULT     MIB(512)
 #define OPTIONS_CMDLINE_DEFAULT "console=ttyS0"
@@ -37,10 +41,15 @@ struct run_options {
 	unsigned n_disks;
 	struct net_option nets[OPTIONS_NET_MAX];
 	unsigned n_nets;
-	uint32_t vsock; /* the guest's CID; 0: no sockets */
-	int iommufd;    /* given by --iommufd; -1: open /dev/iommu */
-	unsigned allow; /* HOSTSAFE_* that --allow named */
-	int vfio_api;   /* an enum vfio_way; HOSTWAY_ANY: the best */
+	uint32_t vsock;                                    /* the guest's CID; 0: no sockets */
+	struct share_option shares[OPTIONS_SHARE_MAX + 1]; /* one more for --root of thru test */
+	unsigned n_shares;
+	struct vhost_user_option vhost_user[OPTIONS_VHOST_USER_MAX];
+	unsigned n_vhost_user;
+	const char *virtiofsd; /* NULL: the one of this host */
+	int iommufd;           /* given by --iommufd; -1: open /dev/iommu */
+	unsigned allow;        /* HOSTSAFE_* that --allow named */
+	int vfio_api;          /* an enum vfio_way; HOSTWAY_ANY: the best */
 	enum serial_kind serial;
 	char serial_path[4096]; /* SERIAL_FILE only */
 	uint64_t serial_max;    /* bytes; 0: as large as it gets */
@@ -84,8 +93,9 @@ struct test_options {
 	struct option_list env;     /* K=V */
 	struct option_list collect; /* GUESTPATH:HOSTDIR */
 	const char *cwd, *user;     /* NULL: as thru's own; root */
-	unsigned boot_timeout;      /* seconds, as all of these; `slow` is in them already */
-	unsigned timeout, stall;    /* 0: none */
+	const char *root;        /* a folder that is the guest's root; NULL: one made in memory */
+	unsigned boot_timeout;   /* seconds, as all of these; `slow` is in them already */
+	unsigned timeout, stall; /* 0: none */
 	struct option_list fail_on, ignore;
 	const char *json, *junit, *log; /* NULL: none */
 	unsigned repeat, jobs, retry;   /* jobs 0: as many as there is room for */

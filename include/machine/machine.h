@@ -8,7 +8,7 @@
 #include <machine/passthrough.h>
 #include <machine/vcpu.h>
 
-#define MACHINE_VIRTIO_MAX 12
+#define MACHINE_VIRTIO_MAX 28
 
 struct machine {
 	struct board board;

@@ -11,7 +11,8 @@
  *
  * Control lines of the guest: `thru NONCE WORD...`, in this order:
  *	hello 1 ports|serial RELEASE    init runs, and this is the way it found
- *	start | fail ERRNO              the command was executed, or could not be
+ *	start | fail ERRNO [WHAT]       the command was executed, or could not be; WHAT: what of the host
+ *	                                could not be mounted (root, share), or the layer over it (overlay)
  *	exit CODE SIGNAL OUT ERR        it ended, after so many bytes of output on each stream
  *	end off|reset                   the machine is switched off now, or reset where it cannot be
  * and `ack N` at any time between. Everything else is a lie. The guest can be hostile: what it says is
@@ -50,6 +51,7 @@ struct link {
 	bool serial;
 	char release[96];
 	int failed;         /* errno: the command was not executed */
+	char unmounted[12]; /* for want of this; "": of itself */
 	int code, signal;   /* of the command */
 	uint64_t totals[2]; /* bytes of stdout, stderr */
 	bool by_reset;

@@ -444,6 +444,57 @@ static void nearest(void)
 	CHECK(!options_nearest("", options_verbs));
 }
 
+static void shares(void)
+{
+	static const struct {
+		const char *line, *error;
+	} refused[] = {
+		{ "--kernel|k|--share=", "--share : a name is missing" },
+		{ "--kernel|k|--share|a:", "--share a:: a name is missing" },
+		{ "--kernel|k|--share|:t", "--share :t: a name is missing" },
+		{ "--kernel|k|--share|a|--share|b:share0", "another folder has the tag share0" },
+		{ "--kernel|k|--share|a:t|--share|b:t", "another folder has the tag t" },
+		{ "--kernel|k|--share|a:1234567890123456789012345678901234567",
+		  "a tag has at most 36 bytes" },
+		{ "--kernel|k|--virtiofsd=", "--virtiofsd: the file's name is empty" },
+		{ "--kernel|k|--share|a|--share|a|--share|a|--share|a|--share|a|--share|a|"
+		  "--share|a|--share|a|--share|a",
+		  "more than 8 folders" },
+		{ "--kernel|k|--root|/", "--root: no such option" },
+		{ "--kernel|k|--vhost-user|fs", "give TYPE,socket=PATH" },
+		{ "--kernel|k|--vhost-user|,socket=/s", "not a kind of device" },
+		{ "--kernel|k|--vhost-user|gpu,socket=/s", "gpu: not a kind of device" },
+		{ "--kernel|k|--vhost-user|64,socket=/s", "64: not a kind of device" },
+		{ "--kernel|k|--vhost-user|block,socket=", "socket=: give 1 to 107 bytes" },
+		{ "--kernel|k|--vhost-user|block,socket=/s,tag=a", "tag=a: not known" },
+		{ "--kernel|k|--vhost-user|26,socket=/s,queues=65", "queues=65: give a number" },
+		{ "--kernel|k|--vhost-user|26,socket=/s,queues=0", "queues=0: give a number" },
+		{ "--kernel|k|--vhost-user|26,socket=/s,config=65", "config=65: give a number" },
+		{ "--kernel|k|--vhost-user|26,socket=/s,ro", "ro: not known" },
+		{ "--kernel|k|--vhost-user|fs,socket=/s,queues=1", "give 2 or more" },
+	};
+
+	CHECK(!parse("--kernel|k|--vhost-user|fs,socket=/s,tag=t,queues=3|--vhost-user|2,socket=b|"
+		     "--vhost-user|33,config=8,socket=c"));
+	CHECK(o.n_vhost_user == 3 && o.vhost_user[0].type == 26 && o.vhost_user[0].queues == 3);
+	CHECK(!strcmp(o.vhost_user[0].tag, "t") && !strcmp(o.vhost_user[0].socket, "/s"));
+	CHECK(o.vhost_user[1].type == 2 && !o.vhost_user[1].queues && !*o.vhost_user[1].tag);
+	CHECK(o.vhost_user[2].type == 33 && o.vhost_user[2].config == 8);
+
+	CHECK(!parse("--kernel|k|--share|/a:b:123456789012345678901234567890123456,ro|--share|c,ro|"
+		     "--share|d,x"));
+	CHECK_EQ(o.n_shares, 3);
+	CHECK(!strcmp(o.shares[0].path, "/a:b") && o.shares[0].read_only && !o.shares[0].whole);
+	CHECK(!strcmp(o.shares[0].tag, "123456789012345678901234567890123456"));
+	CHECK(!strcmp(o.shares[1].path, "c") && o.shares[1].read_only);
+	CHECK(!strcmp(o.shares[1].tag, "share1"));
+	CHECK(!strcmp(o.shares[2].path, "d,x") && !o.shares[2].read_only && !o.virtiofsd);
+	for (unsigned i = 0; i < ARRAY_SIZE(refused); i++) {
+		CHECK_EQ(parse(refused[i].line), -EINVAL);
+		CHECK_ERROR(refused[i].error);
+	}
+}
+
 static struct test_options test;
 
 static int parse_test(const char *line)
@@ -489,6 +540,10 @@ static void test_verb(void)
 		{ "--kernel|k|--fail-fast|--|a", "--fail-fast: means something with --repeat" },
 		{ "--kernel|k|--repeat|2", "--repeat: means something with a command only" },
 		{ "--kernel|k|--retry|2", "--retry: means something with a command only" },
+		{ "--kernel|k|--share|/a:b", "b is not a path from the guest's root" },
+		{ "--kernel|k|--share|,ro", "--share ,ro: a name is missing" },
+		{ "--kernel|k|--root=", "--root: is empty" },
+		{ "--kernel|k|--root|/|--add|/a", "--add /a: means nothing with --root" },
 		{ "--kernel|k|--repeat|4|--jobs|2|--vfio|0000:00:02.0|--|a",
 		  "--jobs 2: a device is in one guest at a time" },
 	};
@@ -514,6 +569,12 @@ static void test_verb(void)
 	CHECK(!parse_test("--kernel|k|--repeat|9|--jobs|3|--retry|2|--fail-fast|--|a"));
 	CHECK(test.repeat == 9 && test.jobs == 3 && test.retry == 2 && test.fail_fast);
 	CHECK(!parse_test("--kernel|k|--repeat|9|--jobs|1|--vfio|0000:00:02.0|--|a"));
+	CHECK(!parse_test("--kernel|k|--root|/|--share|a,b:/c,ro|--share|d|--virtiofsd|v"));
+	CHECK(!strcmp(test.root, "/") && !strcmp(test.run.virtiofsd, "v"));
+	CHECK(test.run.n_shares == 2 && test.run.shares[0].read_only);
+	CHECK(!strcmp(test.run.shares[0].path, "a,b") && !strcmp(test.run.shares[0].at, "/c"));
+	CHECK(!strcmp(test.run.shares[1].path, "d") && !*test.run.shares[1].at);
+	CHECK(strcmp(test.run.shares[0].tag, test.run.shares[1].tag));
 	for (unsigned i = 0; i < ARRAY_SIZE(refused); i++) {
 		CHECK_EQ(parse_test(refused[i].line), -EINVAL);
 		CHECK_ERROR(refused[i].error);
@@ -556,10 +617,10 @@ static void help(void)
 }
 
 static const struct test tests[] = {
-	TEST(defaults),  TEST(everything), TEST(device_values), TEST(ways),
-	TEST(mediated),  TEST(tokens),     TEST(pages),         TEST(open_verb),
-	TEST(sizes),     TEST(networks),   TEST(refusals),      TEST(too_many_devices),
-	TEST(devices),   TEST(bdfs),       TEST(nearest),       TEST(help),
-	TEST(test_verb),
+	TEST(defaults), TEST(everything), TEST(device_values), TEST(ways),
+	TEST(mediated), TEST(tokens),     TEST(pages),         TEST(open_verb),
+	TEST(sizes),    TEST(networks),   TEST(refusals),      TEST(too_many_devices),
+	TEST(devices),  TEST(bdfs),       TEST(nearest),       TEST(help),
+	TEST(shares),   TEST(test_verb),
 };
 TEST_MAIN(tests)

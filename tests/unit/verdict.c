@@ -450,18 +450,18 @@ static void tap_rubbish(void)
 static struct facts facts;
 static struct link control;
 
+static struct decision decision;
+
 static enum verdict verdict_of(void)
 {
-	struct decision d;
-
 	facts.log = &klog;
 	facts.control = &control;
 	facts.tap = &tap;
 	facts.vm_message = "why";
-	decide(&facts, &d);
-	if (!*d.cause)
+	decide(&facts, &decision);
+	if (!*decision.cause)
 		return VERDICT_N;
-	return d.verdict;
+	return decision.verdict;
 }
 
 /* A run that is a pass, to be spoilt in one thing at a time. */
@@ -527,6 +527,15 @@ static void decisions(void)
 	control = heard(HELLO "thru n1 fail 2\n" END);
 	facts.waited = WAITED_NOT;
 	CHECK_EQ(verdict_of(), VERDICT_RUNNER);
+	control = heard(HELLO "thru n1 fail 19 overlay\n" END);
+	CHECK_EQ(verdict_of(), VERDICT_RUNNER);
+	CHECK(strstr(decision.cause, "--root: the guest's kernel has no overlayfs"));
+	control = heard(HELLO "thru n1 fail 19 share\n" END);
+	CHECK_EQ(verdict_of(), VERDICT_RUNNER);
+	CHECK(strstr(decision.cause, "--share: the guest's kernel has no virtiofs"));
+	control = heard(HELLO "thru n1 fail 22 root\n" END);
+	CHECK_EQ(verdict_of(), VERDICT_RUNNER);
+	CHECK(strstr(decision.cause, "--root: cannot be mounted in the guest: Invalid argument"));
 	good_run();
 	control = heard(HELLO START EXIT0 "thru n1 end reset\n");
 	facts.vm = STATUS_GUEST_REBOOT;

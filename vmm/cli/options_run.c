@@ -139,6 +139,43 @@ static int set_disk(void *to, const char *value)
 	return 0;
 }
 
+/* Tags are checked when all are there: thru test has its own. */
+static int set_share(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	if (o->n_shares == OPTIONS_SHARE_MAX)
+		return options_refuse("--share %s: more than %u folders; leave some out", value,
+				      OPTIONS_SHARE_MAX);
+	if (share_option_parse(value, &o->shares[o->n_shares]))
+		return -EINVAL;
+	o->n_shares++;
+	return 0;
+}
+
+static int set_vhost_user(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	if (o->n_vhost_user == OPTIONS_VHOST_USER_MAX)
+		return options_refuse("--vhost-user %s: more than %u; leave some out", value,
+				      OPTIONS_VHOST_USER_MAX);
+	if (vhost_user_option_parse(value, &o->vhost_user[o->n_vhost_user]))
+		return -EINVAL;
+	o->n_vhost_user++;
+	return 0;
+}
+
+static int set_virtiofsd(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->virtiofsd = value;
+	return *value ? 0
+		      : options_refuse("--virtiofsd: the file's name is empty; leave the option "
+				       "out");
+}
+
 static int set_iommufd(void *to, const char *value)
 {
 	struct run_options *o = to;
@@ -318,6 +355,14 @@ const struct option options_run[] = {
 	  "[,mac=ADDRESS][,mtu=N], passt[,host=on] [none]" },
 	{ "--vsock", "CID", false, set_vsock,
 	  "sockets between host and guest, whose address is CID" },
+	{ "--share", "DIR", true, set_share,
+	  "a folder, served by virtiofsd: DIR[:TAG][,ro]; in the\n"
+	  "guest: mount -t virtiofs TAG /mnt [share0, share1, ...]" },
+	{ "--virtiofsd", "FILE", false, set_virtiofsd, "that program [found on this host]" },
+	{ "--vhost-user", "TYPE", true, set_vhost_user,
+	  "TYPE,socket=PATH: a device whose back end listens there;\n"
+	  "fs, block, net or a number; [,queues=N][,tag=TEXT]\n"
+	  "[,config=BYTES]" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu; see thru open" },
 	{ "--vfio-api", "WAY", false, set_vfio_api,
 	  "how devices are had: cdev, group-iommufd or group\n"
@@ -367,6 +412,29 @@ static int check_addresses(const struct run_options *o)
 	return 0;
 }
 
+/* A share has a tag by what was said, or by its place. */
+static int check_tags(struct run_options *o)
+{
+	for (unsigned i = 0; i < o->n_shares; i++) {
+		struct share_option *share = &o->shares[i];
+
+		if (strlen(share->at) > SHARE_TAG)
+			return options_refuse("--share %s:%s: a tag has at most %u bytes; give "
+					      "a shorter one",
+					      share->path, share->at, SHARE_TAG);
+		if (*share->at)
+			memcpy(share->tag, share->at, strlen(share->at) + 1);
+		else
+			snprintf(share->tag, sizeof(share->tag), "share%u", i);
+		for (unsigned k = 0; k < i; k++)
+			if (!strcmp(o->shares[k].tag, share->tag))
+				return options_refuse("--share %s: another folder has the tag %s; "
+						      "give DIR:TAG with another",
+						      share->path, share->tag);
+	}
+	return 0;
+}
+
 static int unexpected(void *to, const char *word)
 {
 	(void)to;
@@ -388,6 +456,8 @@ int options_parse_run(int argc, char **argv, struct run_options *ret)
 		r = options_refuse("--kernel is missing; give --kernel FILE, a bzImage or vmlinux");
 	if (!r)
 		r = check_addresses(&o);
+	if (!r)
+		r = check_tags(&o);
 	if (!r)
 		*ret = o;
 	return r;

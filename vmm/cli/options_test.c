@@ -15,9 +15,13 @@
 
 struct words {
 	struct test_options o;
-	char *run[2 * (OPTIONS_VFIO_MAX + OPTIONS_DISK_MAX + 16) + 1]; /* argv of `thru run` */
+	char *run[2 * (OPTIONS_VFIO_MAX + OPTIONS_DISK_MAX + OPTIONS_NET_MAX +
+		       OPTIONS_VHOST_USER_MAX + 16) +
+		  1]; /* argv of `thru run` */
 	int n;
 	uint64_t slow; /* in thousandths */
+	struct share_option shares[OPTIONS_SHARE_MAX];
+	unsigned n_shares;
 };
 
 static int pass(void *to, const char *name, const char *value)
@@ -54,6 +58,7 @@ PASSED(allow)
 PASSED(disk)
 PASSED(net)
 PASSED(vsock)
+PASSED(virtiofsd)
 
 static int set_vfio(void *to, const char *value)
 {
@@ -71,9 +76,33 @@ static int set_vfio(void *to, const char *value)
 	}
 TEXT(modules, modules, "auto, none, or a folder")
 TEXT(user, user, "a user's name")
+TEXT(root, root, "a folder")
 TEXT(json, json, "a file's name")
 TEXT(junit, junit, "a file's name")
 TEXT(log, log, "a file's name")
+
+static int set_vhost_user(void *to, const char *value)
+{
+	return pass(to, "--vhost-user", value);
+}
+
+static int set_share(void *to, const char *value)
+{
+	struct words *w = to;
+	struct share_option *share = &w->shares[w->n_shares];
+
+	if (w->n_shares == OPTIONS_SHARE_MAX)
+		return options_refuse("--share %s: more than %u folders; leave some out", value,
+				      OPTIONS_SHARE_MAX);
+	if (share_option_parse(value, share))
+		return -EINVAL;
+	if (*share->at && *share->at != '/')
+		return options_refuse("--share %s: %s is not a path from the guest's root; give "
+				      "DIR:/GUESTPATH",
+				      value, share->at);
+	snprintf(share->tag, sizeof(share->tag), "thru-share%u", w->n_shares++);
+	return 0;
+}
 
 static int set_cmdline(void *to, const char *value)
 {
@@ -239,7 +268,14 @@ const struct option options_test[] = {
 	{ "--add", "HOSTPATH", true, set_add,
 	  "a file or folder for the guest's root; :GUESTPATH puts\n"
 	  "it elsewhere" },
-	{ "--cpus", "N", false, set_cpus, "as for thru run, like the next six" },
+	{ "--root", "DIR", false, set_root,
+	  "a folder as the guest's root, below a layer in memory\n"
+	  "that takes what is written: / for this host's tools" },
+	{ "--share", "DIR", true, set_share,
+	  "a folder in the guest, at the same path;\n"
+	  "DIR[:/GUESTPATH][,ro]" },
+	{ "--virtiofsd", "FILE", false, set_virtiofsd, "who serves both [found on this host]" },
+	{ "--cpus", "N", false, set_cpus, "as for thru run, like the next seven" },
 	{ "--mem", "SIZE", false, set_mem, "[512M]" },
 	{ "--vfio", "DEVICE", true, set_vfio, "give the guest a PCI function" },
 	{ "--disk", "FILE", true, set_disk, "a virtio disk, as for thru run" },
@@ -247,6 +283,7 @@ const struct option options_test[] = {
 	  "a virtio network card, as for thru run; with passt the\n"
 	  "guest's addresses are set" },
 	{ "--vsock", "CID", false, set_vsock, "sockets between host and guest" },
+	{ "--vhost-user", "TYPE", true, set_vhost_user, "TYPE,socket=PATH, as for thru run" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu" },
 	{ "--allow", "WHAT", true, set_allow, "unsafe-interrupts or acs-override" },
 	{ "--cmdline", "STRING", false, set_cmdline, "more for the kernel's command line" },
@@ -335,6 +372,10 @@ int options_parse_test(int argc, char **argv, struct test_options *ret)
 		w.o.command = argv + rest;
 	if (w.o.no_boot_skips && !w.o.bisect)
 		return options_refuse("--no-boot-skips: means something with --bisect only");
+	if (w.o.root && w.o.add.n)
+		return options_refuse("--add %s: means nothing with --root, which has its own "
+				      "files; give --share DIR:/GUESTPATH",
+				      w.o.add.at[0]);
 	r = check_repeated(&w.o);
 	if (r)
 		return r;
@@ -343,6 +384,8 @@ int options_parse_test(int argc, char **argv, struct test_options *ret)
 	if (r)
 		return r;
 	w.o.run.cmdline = cmdline ? cmdline : "";
+	memcpy(w.o.run.shares, w.shares, w.n_shares * sizeof(*w.shares));
+	w.o.run.n_shares = w.n_shares;
 	w.o.boot_timeout = scaled(w.o.boot_timeout, w.slow);
 	w.o.timeout = scaled(w.o.timeout, w.slow);
 	w.o.stall = scaled(w.o.stall, w.slow);

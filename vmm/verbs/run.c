@@ -193,7 +193,8 @@ static int prepare(struct run *run)
 	/* thru test asks a kernel that way where it stands. */
 	run->config.serial.breaks = run->account;
 	if (!r)
-		r = run_virtio_open(&run->virtio, o, run->ports, run->n_ports, &run->config);
+		r = run_virtio_open(&run->virtio, o, run->ports, run->n_ports, &run->loop,
+				    &run->config);
 	if (!r)
 		stats_init(&run->stats, &run->passthrough, o->stats);
 	if (!r && o->trace)

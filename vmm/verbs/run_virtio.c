@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which virtio devices a guest has: the console of thru test, entropy, disks, network cards,
- * sockets. On the machine's thread.
+ * sockets, folders, and what others serve. On the machine's thread.
  */
 #include "run_virtio.h"
 
@@ -92,8 +92,31 @@ static int open_net(struct run_virtio *virtio, const struct run_options *options
 	return virtio_net_create(&link, &virtio->nets[i]);
 }
 
+static int open_shares(struct run_virtio *virtio, const struct run_options *options,
+		       struct loop *loop)
+{
+	char path[4096];
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < options->n_shares; i++) {
+		const struct share_option *share = &options->shares[i];
+		struct file_server *server = &virtio->servers[i];
+
+		if (!i)
+			r = file_server_find(share->whole ? "--root" : "--share",
+					     options->virtiofsd, path, sizeof(path));
+		if (r)
+			return r;
+		virtio->n_servers++;
+		r = file_server_start(server, share, path, loop);
+		if (!r)
+			virtio->devices[virtio->n++] = virtio_vhost_user_device(server->device);
+	}
+	return r;
+}
+
 int run_virtio_open(struct run_virtio *virtio, const struct run_options *options,
-		    const struct virtio_console_port *ports, unsigned n_ports,
+		    const struct virtio_console_port *ports, unsigned n_ports, struct loop *loop,
 		    struct board_config *board)
 {
 	int r = 0;
@@ -120,6 +143,14 @@ int run_virtio_open(struct run_virtio *virtio, const struct run_options *options
 	/* The machine counts places down, Linux counts disks upwards: the first is to be /dev/vda. */
 	for (unsigned i = options->n_disks; !r && i > 0; i--)
 		virtio->devices[virtio->n++] = virtio_block_device(virtio->disks[i - 1]);
+	if (!r)
+		r = open_shares(virtio, options, loop);
+	for (unsigned i = 0; !r && i < options->n_vhost_user; i++) {
+		r = back_end_open(&virtio->back_ends[i], &options->vhost_user[i], loop);
+		if (!r)
+			virtio->devices[virtio->n++] = virtio_vhost_user_device(
+				virtio->back_ends[i].device);
+	}
 	board->virtio = virtio->devices;
 	board->n_virtio = virtio->n;
 	return r;
@@ -127,6 +158,10 @@ int run_virtio_open(struct run_virtio *virtio, const struct run_options *options
 
 void run_virtio_close(struct run_virtio *virtio)
 {
+	while (virtio->n_servers)
+		file_server_stop(&virtio->servers[--virtio->n_servers]);
+	for (unsigned i = 0; i < OPTIONS_VHOST_USER_MAX; i++)
+		back_end_close(&virtio->back_ends[i]);
 	for (unsigned i = 0; i < OPTIONS_DISK_MAX; i++)
 		virtio_block_destroy(virtio->disks[i]);
 	for (unsigned i = 0; i < OPTIONS_NET_MAX; i++)

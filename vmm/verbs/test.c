@@ -7,6 +7,7 @@
 
 #include "test_many.h"
 #include "test_report.h"
+#include "test_shared.h"
 #include "test_tools.h"
 #include "verbs.h"
 
@@ -135,6 +136,8 @@ static int prepare(struct test *t)
 	t->watch.log_fd = t->outputs.log;
 	if (!r)
 		r = read_rules(t);
+	if (!r)
+		r = test_shared_find(&t->options);
 	if (!r)
 		r = test_kernel_find(&t->options, &t->kernel);
 	if (!r)

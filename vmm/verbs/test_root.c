@@ -6,6 +6,8 @@
 #include "passt.h"
 #include "test.h"
 
+#include "test_shared.h"
+
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
@@ -41,6 +43,7 @@ struct job {
 	char *text;
 	size_t size;
 	FILE *out;
+	const char *modules; /* the folder they are from; "": none */
 };
 
 static int no_memory(void)
@@ -70,33 +73,17 @@ static void env(struct job *j, const char *name, const char *value)
 		fprintf(j->out, "env=%s=%s%c", name, value, 0);
 }
 
-/* Users are the host's, for their numbers and names; the guest knows root and the one asked for. */
-static int user(struct job *j)
+/* The guest knows root and the one asked for. */
+static int add_users(struct job *j, const struct passwd *pw)
 {
-	const char *name = j->options->user ? j->options->user : "root";
-	struct passwd *pw = getpwnam(name);
-	gid_t groups[GROUPS_MAX];
-	int n = GROUPS_MAX, r;
 	char text[1024];
-	char runtime[64];
+	int r;
 
-	if (!pw && j->options->user)
-		return fail(STATUS_USAGE, ENOENT,
-			    "--user %s: no such user here; give one that "
-			    "getent passwd knows",
-			    name);
 	snprintf(text, sizeof(text), "root:x:0:0:root:/root:/bin/sh\n");
-	if (pw && pw->pw_uid) {
+	if (pw && pw->pw_uid)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			 "%s:x:%u:%u::%s:/bin/sh\n", pw->pw_name, pw->pw_uid, pw->pw_gid,
 			 pw->pw_dir);
-		number(j, "uid", pw->pw_uid);
-		number(j, "gid", pw->pw_gid);
-		if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0)
-			n = 0;
-		for (int i = 0; i < n; i++)
-			number(j, "group", groups[i]);
-	}
 	r = tree_data(j->tree, "/etc/passwd", 0644, text, strlen(text));
 	snprintf(text, sizeof(text), "root:x:0:\n");
 	if (pw && pw->pw_gid)
@@ -106,12 +93,37 @@ static int user(struct job *j)
 		r = tree_data(j->tree, "/etc/group", 0644, text, strlen(text));
 	if (!r)
 		r = tree_dir(j->tree, pw && pw->pw_uid ? "/home" : "/root", 0755);
+	return r;
+}
+
+/* Users are the host's, for their numbers and names. */
+static int user(struct job *j)
+{
+	const char *name = j->options->user ? j->options->user : "root";
+	struct passwd *pw = getpwnam(name);
+	gid_t groups[GROUPS_MAX];
+	int n = GROUPS_MAX;
+	char runtime[64];
+
+	if (!pw && j->options->user)
+		return fail(STATUS_USAGE, ENOENT,
+			    "--user %s: no such user here; give one that "
+			    "getent passwd knows",
+			    name);
+	if (pw && pw->pw_uid) {
+		number(j, "uid", pw->pw_uid);
+		number(j, "gid", pw->pw_gid);
+		if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0)
+			n = 0;
+		for (int i = 0; i < n; i++)
+			number(j, "group", groups[i]);
+	}
 	snprintf(runtime, sizeof(runtime), "/run/user/%u", pw ? pw->pw_uid : 0);
 	env(j, "HOME", pw && pw->pw_uid ? pw->pw_dir : "/root");
 	env(j, "USER", pw ? pw->pw_name : "root");
 	env(j, "LOGNAME", pw ? pw->pw_name : "root");
 	env(j, "XDG_RUNTIME_DIR", runtime);
-	return r;
+	return j->options->root ? 0 : add_users(j, pw);
 }
 
 static int folder(struct job *j)
@@ -119,12 +131,13 @@ static int folder(struct job *j)
 	char here[PATH_MAX];
 	const char *cwd = j->options->cwd;
 
-	if (!cwd)
+	if (!cwd && test_root_is_here(j->options))
 		cwd = getcwd(here, sizeof(here));
 	if (!cwd)
 		cwd = "/";
 	word(j, "cwd", cwd);
-	return tree_dir(j->tree, cwd, 0755);
+	test_shared_tell(j->options, j->modules, cwd, j->out);
+	return j->options->root ? 0 : tree_dir(j->tree, cwd, 0755);
 }
 
 static void limits(struct job *j)
@@ -139,7 +152,7 @@ static void limits(struct job *j)
 
 /*
  * COMMAND is started by its path, so that it is found again. With --initrd it may be a program of that,
- * which is not looked into.
+ * and with a --root it is one of that: neither is looked into.
  */
 static int command(struct job *j)
 {
@@ -147,15 +160,18 @@ static int command(struct job *j)
 	char **words = j->options->command ? j->options->command : shell;
 	const char *search = getenv("PATH");
 	char path[PATH_MAX];
-	int r = closure_find(words[0], search ? search : PATH_ENV, path);
+	int r = -ENOENT;
 
-	if (r == -ENOENT && j->options->run.initrd) {
+	if (test_root_is_here(j->options))
+		r = closure_find(words[0], search ? search : PATH_ENV, path);
+	if (r == -ENOENT && (j->options->run.initrd || !test_root_is_here(j->options))) {
 		error_clear();
 		r = 0;
 		word(j, "arg", words[0]);
 	} else if (!r) {
-		r = closure_add(j->tree, path, search ? search : PATH_ENV);
 		word(j, "arg", path);
+		if (!j->options->root)
+			r = closure_add(j->tree, path, search ? search : PATH_ENV);
 	}
 	for (unsigned i = 1; words[i]; i++)
 		word(j, "arg", words[i]);
@@ -252,11 +268,12 @@ static int add_files(struct tree *tree, const struct option_list *list)
 /* What passed devices call themselves, for their drivers (modalias in sysfs). */
 static int add_modules(const struct test_options *o, const char *folder, struct tree *tree)
 {
-	static const char *const names[] = { "virtio_pci",  "virtio_console",
-					     "virtio_rng",  "virtio_blk",
-					     "virtio_net",  "vmw_vsock_virtio_transport",
-					     "pvpanic_pci", "pvpanic",
-					     NULL };
+	static const char *const with_shares[] = {
+		"virtiofs",    "overlay",    "virtio_pci", "virtio_console",
+		"virtio_rng",  "virtio_blk", "virtio_net", "vmw_vsock_virtio_transport",
+		"pvpanic_pci", "pvpanic",    NULL
+	};
+	const char *const *names = with_shares + (o->run.n_shares ? 0 : 2);
 	char text[OPTIONS_VFIO_MAX][128], path[PATH_MAX];
 	const char *aliases[OPTIONS_VFIO_MAX + 1];
 	unsigned n = 0, loaded;
@@ -372,7 +389,11 @@ static int add_links(struct tree *tree)
 int test_root_make(const struct test_options *o, const struct test_kernel *kernel,
 		   const char *nonce, const struct test_terminal *terminal, struct tree *ret)
 {
-	struct job job = { .options = o, .terminal = terminal, .tree = ret, .nonce = nonce };
+	struct job job = { .options = o,
+			   .terminal = terminal,
+			   .tree = ret,
+			   .nonce = nonce,
+			   .modules = kernel->modules };
 	int r;
 
 	r = tree_dir(ret, "/tmp", 01777);
@@ -385,7 +406,7 @@ int test_root_make(const struct test_options *o, const struct test_kernel *kerne
 		r = add_job(&job);
 	if (!r)
 		r = add_files(ret, &o->add);
-	if (!r)
+	if (!r && !o->root)
 		r = add_busybox(ret);
 	if (!r)
 		r = add_frame(ret);

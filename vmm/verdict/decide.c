@@ -6,6 +6,7 @@
  */
 #include <verdict/decide.h>
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,6 +115,25 @@ static bool time_says(const struct facts *f, struct decision *d)
 	}
 }
 
+/* The command was not started: for want of a file system, or by a fault of its own. */
+static bool failed(const struct link *c, struct decision *d)
+{
+	bool overlay = !strcmp(c->unmounted, "overlay");
+
+	if (!*c->unmounted)
+		return say(d, VERDICT_RUNNER, "the command cannot be executed in the guest: %s",
+			   strerror(c->failed));
+	if (c->failed == ENODEV)
+		return say(d, VERDICT_RUNNER,
+			   "--%s: the guest's kernel has no %s, built in or as a module",
+			   overlay || !strcmp(c->unmounted, "root") ? "root" : "share",
+			   overlay ? "overlayfs (CONFIG_OVERLAY_FS)"
+				   : "virtiofs (CONFIG_VIRTIO_FS)");
+	return say(d, VERDICT_RUNNER, "--%s: cannot be mounted in the guest: %s",
+		   overlay || !strcmp(c->unmounted, "root") ? "root" : "share",
+		   strerror(c->failed));
+}
+
 /* The guest chose to end: when was that? */
 static bool end_says(const struct facts *f, struct decision *d)
 {
@@ -127,8 +147,7 @@ static bool end_says(const struct facts *f, struct decision *d)
 			   c->state < LINK_STARTED ? ": " : " before the command ended",
 			   c->state < LINK_STARTED ? where(f) : "");
 	if (c->failed)
-		return say(d, VERDICT_RUNNER, "the command cannot be executed in the guest: %s",
-			   strerror(c->failed));
+		return failed(c, d);
 	if (c->state < LINK_STARTED)
 		return say(d, VERDICT_NO_BOOT, "the guest switched itself off: %s", where(f));
 	if (c->state < LINK_EXITED)

@@ -92,7 +92,7 @@ static void take_fail(struct link *c, const char *words)
 
 	if (!state_is(c, LINK_HELLO))
 		return;
-	if (sscanf(words, "fail %4u", &error) != 1 || !error)
+	if (sscanf(words, "fail %4u %11s", &error, c->unmounted) < 1 || !error)
 		c->lie = "a failure without a number";
 	else
 		c->failed = (int)error;
