@@ -224,6 +224,11 @@ static void real_one(void)
 	struct fuse_init_in init = { .major = 7, .minor = 38, .max_readahead = 4096 };
 	struct fuse_init_out got = { 0 };
 	struct fuse_entry_out entry = { 0 };
+	const struct {
+		struct fuse_mkdir_in in;
+		char name[8];
+	} made = { { .mode = 0755 }, "folder" };
+	struct stat st;
 	uint64_t began;
 	char path[SHARE_PATH + 16];
 	int fd;
@@ -241,6 +246,10 @@ static void real_one(void)
 	CHECK_EQ(entry.attr.size, 5);
 	CHECK_EQ((uint32_t)ask(FUSE_LOOKUP, FUSE_ROOT_ID, "absent", 7, &entry, sizeof(entry)),
 		 (uint32_t)-ENOENT);
+	/* What the guest's root makes belongs to whoever started this. */
+	CHECK_EQ(ask(FUSE_MKDIR, FUSE_ROOT_ID, &made, sizeof(made), &entry, sizeof(entry)), 0);
+	snprintf(path, sizeof(path), "%s/folder", share.path);
+	CHECK(!stat(path, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid());
 	began = clock_ns();
 	stop_real();
 	CHECK(clock_ns() - began < NS_PER_S * 3 / 2);
