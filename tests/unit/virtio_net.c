@@ -4,6 +4,7 @@
  * frames both ways, in several buffers, with a socket that is full and a guest without buffers, resets in the
  * middle of a frame, lengths that cannot be, an end of the stream, a driver that breaks the rules.
  */
+#include "rubbish.h"
 #include "virtio-driver.h"
 #include "virtio-events.h"
 
@@ -87,21 +88,21 @@ static void kick(unsigned queue)
 	fd_event_signal(dev->queues[queue].kick_fd);
 }
 
-/* The byte at `i` of frame `seed`. */
-static uint8_t byte_of(unsigned seed, size_t i)
+/* The byte at `i` of frame `id`. */
+static uint8_t byte_of(unsigned id, size_t i)
 {
 	return (uint8_t)(seed * 31 + i * 7 + (i >> 8));
 }
 
 /* The peer sends a frame; with another length than it has when `says` is given. */
-static void peer_sends(unsigned seed, uint32_t len)
+static void peer_sends(unsigned id, uint32_t len)
 {
 	uint8_t frame[4 + 65600] = { (uint8_t)(len >> 24), (uint8_t)(len >> 16),
 				     (uint8_t)(len >> 8), (uint8_t)len };
 
 	for (size_t i = 0; i < len; i++)
-		frame[4 + i] = byte_of(seed, i);
-	CHECK_EQ(send(peer, frame, 4 + len, 0), 4 + len);
+		frame[4 + i] = byte_of(id, i);
+	CHECK_EQ(send(peer, frame, 4 + len, MSG_NOSIGNAL), 4 + len);
 }
 
 static void peer_reads(void *to, size_t len)
@@ -109,7 +110,7 @@ static void peer_reads(void *to, size_t len)
 	CHECK_EQ(recv(peer, to, len, MSG_WAITALL), len);
 }
 
-static void peer_gets(unsigned seed, size_t len)
+static void peer_gets(unsigned id, size_t len)
 {
 	uint8_t frame[4 + 65600];
 	unsigned wrong = 0;
@@ -118,19 +119,19 @@ static void peer_gets(unsigned seed, size_t len)
 	CHECK_EQ((size_t)frame[0] << 24 | frame[1] << 16 | frame[2] << 8 | frame[3], len);
 	peer_reads(frame, len);
 	for (size_t i = 0; i < len; i++)
-		wrong += frame[i] != byte_of(seed, i);
+		wrong += frame[i] != byte_of(id, i);
 	CHECK_EQ(wrong, 0);
 }
 
 /* A frame of up to two buffers of 4096 bytes, header first, as one chain. */
-static void guest_sends(unsigned seed, size_t len)
+static void guest_sends(unsigned id, size_t len)
 {
 	uint8_t bytes[HEADER + 8192] = { 0 };
 	uint16_t first = tx.free++ % size, second = 0;
 	size_t all = HEADER + len, head = MIN(all, (size_t)4096);
 
 	for (size_t i = 0; i < len; i++)
-		bytes[HEADER + i] = byte_of(seed, i);
+		bytes[HEADER + i] = byte_of(id, i);
 	memcpy(at(ring_buffer(&tx, first)), bytes, head);
 	if (all > head) {
 		second = tx.free++ % size;
@@ -143,21 +144,21 @@ static void guest_sends(unsigned seed, size_t len)
 }
 
 /* What came back on rx: a frame in `in` buffers, put together. */
-static void guest_gets(unsigned seed, size_t want, unsigned in)
+static void guest_gets(unsigned id, size_t want, unsigned in)
 {
 	unsigned n = 1, wrong = 0;
 	size_t total = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t id = 0, len = 0;
+		uint32_t head = 0, len = 0;
 		const uint8_t *buffer;
 
-		UNTIL(ring_take(&rx, &id, &len));
-		buffer = at(ring_buffer(&rx, (uint16_t)id));
+		UNTIL(ring_take(&rx, &head, &len));
+		buffer = at(ring_buffer(&rx, (uint16_t)head));
 		if (!i)
 			n = load_le16(buffer + 10);
 		for (uint32_t k = i ? 0 : HEADER; k < len; k++)
-			wrong += buffer[k] != byte_of(seed, total + k - HEADER);
+			wrong += buffer[k] != byte_of(id, total + k - HEADER);
 		total += len;
 	}
 	CHECK_EQ(wrong, 0);
@@ -209,15 +210,15 @@ static void both_ways(void)
 	}
 }
 
-static void one_each_way(unsigned seed)
+static void one_each_way(unsigned id)
 {
-	guest_sends(seed, 60);
+	guest_sends(id, 60);
 	kick(1);
-	peer_gets(seed, 60);
+	peer_gets(id, 60);
 	ring_in(&rx, 4096);
 	kick(0);
-	peer_sends(seed, 60);
-	guest_gets(seed, 60, 1);
+	peer_sends(id, 60);
+	guest_gets(id, 60, 1);
 }
 
 /* A driver that knows any one feature less, or of all only one; queues of every size. */
@@ -263,9 +264,9 @@ static void without_buffers(void)
 {
 	plug(0);
 	drive(ALL);
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 40; i++)
 		peer_sends(i, 1000);
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 40; i++) {
 		ring_in(&rx, 4096);
 		kick(0);
 		guest_gets(i, 1000, 1);
@@ -409,6 +410,60 @@ static void hostile_driver(void)
 	unplug();
 }
 
+/* A table of descriptors that mostly lead to buffers, to each other and to themselves; now and then anywhere. */
+static void scribble(struct ring *ring)
+{
+	for (unsigned i = 0; i < ring->size; i++) {
+		uint64_t where = ring->buffers + any(KIB(64));
+
+		if (!any(8))
+			where = (uint64_t)any(UINT32_MAX) << any(33);
+		ring_desc(ring, i, where, any(6000), (uint16_t)any(8),
+			  (uint16_t)any(ring->size + 2u));
+	}
+	for (unsigned n = 1 + any(ring->size); n; n--)
+		ring_give(ring, (uint16_t)any(ring->size + 1u));
+}
+
+static void peer_drops(void)
+{
+	uint8_t bytes[65536];
+
+	while (recv(peer, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* Rubbish in the rings, rubbish on the socket, resets at any time. Then a driver that keeps the rules. */
+static void rubbish(void)
+{
+	uint8_t bytes[2000];
+
+	rubbish_init();
+	plug(0);
+	for (unsigned round = 0; round < 300 * times; round++) {
+		drive((uint64_t)any(UINT32_MAX) << any(33));
+		for (unsigned i = 0; i < 4; i++) {
+			scribble(i & 1 ? &tx : &rx);
+			kick(0);
+			kick(1);
+			if (any(2))
+				peer_sends(i, 14 + any(3000));
+			peer_drops();
+		}
+		if (round % 20)
+			continue;
+		for (unsigned i = 0; i < sizeof(bytes); i++)
+			bytes[i] = (uint8_t)any(256);
+		CHECK(send(peer, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL) > 0 ||
+		      errno == EAGAIN || errno == EPIPE);
+		plug(0);
+	}
+	plug(0);
+	drive(ALL);
+	one_each_way(1);
+	unplug();
+}
+
 static const struct test tests[] = {
 	TEST(found),
 	TEST(both_ways),
@@ -419,5 +474,6 @@ static const struct test tests[] = {
 	TEST(reset_in_a_frame),
 	TEST(no_link),
 	TEST(hostile_driver),
+	TEST(rubbish),
 };
 TEST_MAIN(tests)
