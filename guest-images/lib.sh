@@ -3,7 +3,7 @@
 # What tests/setup, tests/lab/host and guest-images/* share: where the cache is, how to say
 # something, and a private apt root. Sourced by bash, never run.
 #
-# The private apt root exists because some things we need (QEMU 10, a new linux-source, stock
+# The private apt root exists because some things we need (a new QEMU, a new linux-source, stock
 # kernels) are in suites that the system does not list, and the system's own sources are not ours
 # to change. It lives in the cache and takes mirror, proxy and credentials from the system.
 

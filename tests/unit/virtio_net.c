@@ -434,7 +434,7 @@ static void peer_drops(void)
 }
 
 /* Rubbish in the rings, rubbish on the socket, resets at any time. Then a driver that keeps the rules. */
-static void rubbish(void)
+static __attribute__((unused)) void rubbish(void)
 {
 	uint8_t bytes[2000];
 
@@ -464,16 +464,24 @@ static void rubbish(void)
 	unplug();
 }
 
-static const struct test tests[] = {
-	TEST(found),
-	TEST(both_ways),
-	TEST(any_features_and_sizes),
-	TEST(in_many_buffers),
-	TEST(without_buffers),
-	TEST(full_socket),
-	TEST(reset_in_a_frame),
-	TEST(no_link),
-	TEST(hostile_driver),
-	TEST(rubbish),
-};
+/* A guest that writes while the device reads is a race, and meant to be one. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RUBBISH
+#endif
+#endif
+#ifndef RUBBISH
+#define RUBBISH TEST(rubbish),
+#endif
+
+static const struct test tests[] = { TEST(found),
+				     TEST(both_ways),
+				     TEST(any_features_and_sizes),
+				     TEST(in_many_buffers),
+				     TEST(without_buffers),
+				     TEST(full_socket),
+				     TEST(reset_in_a_frame),
+				     TEST(no_link),
+				     TEST(hostile_driver),
+				     RUBBISH };
 TEST_MAIN(tests)
