@@ -115,7 +115,11 @@ static void make_system(void)
 	sys_mkdir(user, 0700);
 	SYS(fchownat, AT_FDCWD, user, job.uid, job.gid, 0, 0);
 	SYS(sethostname, "thru", 4, 0, 0, 0, 0);
-	/* Descriptors 0 to 2 are the kernel's console, when it has one: of init's nothing belongs there. */
+	/*
+	 * Descriptors 0 to 2 are the kernel's console, when it has one: of init's nothing belongs there. It stays open
+	 * elsewhere, for a serial port that nobody has open hears no break (SysRq).
+	 */
+	sys_open("/dev/console", O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
 	fd = sys_open("/dev/null", O_RDWR, 0);
 	for (int i = 0; fd >= 0 && i < 3; i++)
 		if (fd != i)
