@@ -32,13 +32,25 @@ static uint64_t memory_available(void)
 	return KIB(kib);
 }
 
+/* What only one guest at a time can have. */
+static bool has_what_is_once(const struct run_options *o)
+{
+	bool once = o->n_vfio || o->vsock || o->n_vhost_user;
+
+	for (unsigned i = 0; i < o->n_disks; i++)
+		once |= !o->disks[i].read_only;
+	for (unsigned i = 0; i < o->n_nets; i++)
+		once |= o->nets[i].kind != NET_PASST;
+	return once;
+}
+
 unsigned test_try_jobs(const struct test_options *o)
 {
 	uint64_t each = o->run.mem + BESIDE, n = MIN(memory_available() / each, o->repeat);
 	cpu_set_t set;
 
-	if (o->jobs || o->run.n_vfio)
-		return o->jobs ? MIN(o->jobs, o->repeat) : 1; /* a device is in one guest */
+	if (o->jobs || has_what_is_once(&o->run))
+		return o->jobs ? MIN(o->jobs, o->repeat) : 1;
 	if (!sched_getaffinity(0, sizeof(set), &set))
 		n = MIN(n, (uint64_t)CPU_COUNT(&set) / o->run.cpus);
 	while (n > 1 && cgroup_check_memory(n * each, 0))
