@@ -1,47 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "test.h"
+#include "files.h"
 
 #include <base/fd.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <initramfs/closure.h>
 #include <initramfs/cpio.h>
 #include <initramfs/modules.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#ifdef __x86_64__
-#define MACHINE EM_X86_64
-#else
-#define MACHINE EM_AARCH64
-#endif
-
-static char folder[] = "/tmp/thru-initramfs-XXXXXX";
-static struct tree tree;
-
-static const char *at(const char *name)
-{
-	static char paths[4][PATH_MAX];
-	static unsigned i;
-
-	snprintf(paths[i % 4], PATH_MAX, "%s/%s", folder, name);
-	return paths[i++ % 4];
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static void fresh(void)
-{
-	tree_deinit(&tree);
-	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	mkdir(folder, 0755);
-}
 
 static void put(const char *name, const void *bytes, size_t len, mode_t mode)
 {
@@ -540,6 +508,6 @@ int main(void)
 		return 1;
 	r = test_main(tests, ARRAY_SIZE(tests));
 	tree_deinit(&tree);
-	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_all();
 	return r;
 }

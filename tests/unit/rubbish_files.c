@@ -4,11 +4,10 @@
  * libraries that name each other, the loader's index, modules and the lists of them, and paths of a tree. What
  * must hold is told beside each; the rest is for the sanitizers.
  */
+#include "files.h"
 #include "rubbish.h"
 
-#include <elf.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <initramfs/closure.h>
 #include <initramfs/cpio.h>
 #include <initramfs/modules.h>
@@ -18,38 +17,13 @@
 
 #include "vmm/initramfs/ldcache.h"
 
-#ifdef __x86_64__
-#define MACHINE EM_X86_64
-#else
-#define MACHINE EM_AARCH64
-#endif
-
 #define FILES   8
 #define ROUNDS  200u
 #define STRINGS 1024
 
-static char folder[] = "/tmp/thru-rubbish-XXXXXX";
-static struct tree tree;
-
-static const char *at(const char *name)
+static void start_over(void)
 {
-	static char paths[4][PATH_MAX];
-	static unsigned i;
-
-	snprintf(paths[i % 4], PATH_MAX, "%s/%s", folder, name);
-	return paths[i++ % 4];
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static void fresh(void)
-{
-	tree_deinit(&tree);
-	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	mkdir(folder, 0755);
+	fresh();
 	error_clear();
 }
 
@@ -302,7 +276,7 @@ static void programs(void)
 	for (unsigned round = 0; round < ROUNDS * times; round++) {
 		unsigned whole = 0;
 
-		fresh();
+		start_over();
 		for (unsigned i = 0; i < FILES; i++)
 			make_file(i);
 		for (unsigned i = 0; i < FILES; i++) {
@@ -339,7 +313,7 @@ static void long_chains(void)
 	char name[32];
 
 	strcpy(p.strings + 100, "$ORIGIN");
-	fresh();
+	start_over();
 	for (unsigned i = 0; i < 300; i++) {
 		snprintf(p.strings + 1, 90, "lib%u", (i + 1) % 300);
 		snprintf(name, sizeof(name), "lib%u", i);
@@ -389,7 +363,7 @@ static void index_of_libraries(void)
 {
 	uint8_t bytes[2048];
 
-	fresh();
+	start_over();
 	for (unsigned round = 0; round < 10 * ROUNDS * times; round++) {
 		struct ldcache cache;
 		unsigned found = 0;
@@ -420,7 +394,7 @@ static void index_without_ends(void)
 	struct ldcache cache;
 
 	CHECK(bytes);
-	fresh();
+	start_over();
 	memset(bytes, 'x', size);
 	memcpy(bytes, "glibc-ld.so.cache1.1", 20);
 	store(bytes, 20, n);
@@ -498,7 +472,7 @@ static void modules(void)
 		char name[16];
 		int r;
 
-		fresh();
+		start_over();
 		for (unsigned i = 0; i < FILES; i++) {
 			snprintf(name, sizeof(name), any(9) ? "m%u.ko" : "m%u.ko.gz", i);
 			if (any(8))
@@ -548,7 +522,7 @@ static void paths(void)
 	static char target[2 * PATH_MAX];
 
 	for (unsigned round = 0; round < 2 * ROUNDS * times; round++) {
-		fresh();
+		start_over();
 		put("file", target, any(sizeof(target)));
 		for (unsigned i = 1 + any(60); i; i--) {
 			const char *path = path_of_any();
@@ -600,6 +574,6 @@ int main(void)
 	rubbish_init();
 	r = test_main(tests, ARRAY_SIZE(tests));
 	tree_deinit(&tree);
-	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_all();
 	return r;
 }
