@@ -100,10 +100,7 @@ static void drive(void)
 {
 	uint64_t features = dev->offered & ~BIT64(VIRTIO_RING_F_EVENT_IDX);
 
-	virtio_device_write_status(dev, 0);
-	virtio_device_accept(dev, 0, (uint32_t)features);
-	virtio_device_accept(dev, 1, (uint32_t)(features >> 32));
-	virtio_device_write_status(dev, READY);
+	driver_ready(dev, features);
 	ring = ring_init(0, SIZE);
 	ring_connect(&ring, &dev->queues[0]);
 	virtio_device_write_status(dev, LIVE);

@@ -8,6 +8,7 @@
 #include "test.h"
 
 #include <base/fd.h>
+#include <devices/virtio/device.h>
 #include <linux/virtio_config.h>
 #include <poll.h>
 
@@ -25,6 +26,15 @@ static inline void events_init(void)
 static inline void queue_interrupt(void *ctx, unsigned queue)
 {
 	fd_event_signal(event_fd);
+}
+
+/* A driver, up to the moment when its queues are to be there: it takes exactly these features. */
+static inline void driver_ready(struct virtio_device *device, uint64_t features)
+{
+	virtio_device_write_status(device, 0);
+	virtio_device_accept(device, 0, (uint32_t)features);
+	virtio_device_accept(device, 1, (uint32_t)(features >> 32));
+	virtio_device_write_status(device, READY);
 }
 
 /* False: nothing happens any more. */

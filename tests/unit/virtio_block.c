@@ -65,12 +65,9 @@ static void new_disk(uint64_t size)
 /* The driver takes what it knows of what is offered, and is ready. */
 static void drive(uint64_t features)
 {
-	virtio_device_write_status(dev, 0);
 	features &= dev->offered;
 	features |= BIT64(VIRTIO_F_VERSION_1);
-	virtio_device_accept(dev, 0, (uint32_t)features);
-	virtio_device_accept(dev, 1, (uint32_t)(features >> 32));
-	virtio_device_write_status(dev, READY);
+	driver_ready(dev, features);
 	ring = ring_init(0, SIZE);
 	ring_connect(&ring, &dev->queues[0]);
 	virtio_device_write_status(dev, LIVE);

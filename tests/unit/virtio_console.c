@@ -66,10 +66,7 @@ static void make(const struct virtio_console_port *ports, unsigned n)
 
 static void drive(uint64_t features)
 {
-	virtio_device_write_status(dev, 0);
-	virtio_device_accept(dev, 0, (uint32_t)features);
-	virtio_device_accept(dev, 1, (uint32_t)(features >> 32));
-	virtio_device_write_status(dev, READY);
+	driver_ready(dev, features);
 	for (unsigned i = 0; i < n_rings; i++) {
 		rings[i] = ring_init(i, MIN(dev->queues[i].max, (uint16_t)SIZE));
 		ring_connect(&rings[i], &dev->queues[i]);

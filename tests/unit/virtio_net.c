@@ -52,11 +52,8 @@ static uint16_t size = SIZE;
 
 static void drive(uint64_t features)
 {
-	virtio_device_write_status(dev, 0);
 	features = (features & dev->offered) | BIT64(VIRTIO_F_VERSION_1);
-	virtio_device_accept(dev, 0, (uint32_t)features);
-	virtio_device_accept(dev, 1, (uint32_t)(features >> 32));
-	virtio_device_write_status(dev, READY);
+	driver_ready(dev, features);
 	rx = ring_init(0, size);
 	tx = ring_init(1, size);
 	ring_connect(&rx, &dev->queues[0]);
