@@ -32,8 +32,6 @@
 #define QUIET_MS 1000  /* a reader that takes nothing for so long has had its chance */
 #define FINAL_MS 10000 /* so has one that takes a little now and then */
 
-#define CLASS_COMMUNICATION_OTHER 0x07800001
-
 struct virtio_console {
 	struct virtio_device dev;
 	struct virtio_worker worker;
@@ -280,7 +278,7 @@ int virtio_console_create(const struct virtio_console_port *ports, unsigned n,
 		.ops = &console_ops,
 		.name = "virtio console",
 		.type = VIRTIO_ID_CONSOLE,
-		.pci_class = CLASS_COMMUNICATION_OTHER,
+		.pci_class = VIRTIO_CLASS_COMMUNICATION,
 		.offered = BIT64(VIRTIO_CONSOLE_F_SIZE) | BIT64(VIRTIO_CONSOLE_F_MULTIPORT),
 		.config_size = CONFIG_SIZE,
 	};

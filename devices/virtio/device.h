@@ -18,6 +18,9 @@
 
 #define VIRTIO_CONFIG_MAX 64
 
+/* Other communication devices (PCI Code and ID Assignment 1.15, §1.8), revision 1: console, sockets. */
+#define VIRTIO_CLASS_COMMUNICATION 0x07800001
+
 struct virtio_device_ops {
 	/*
 	 * The driver is ready (DRIVER_OK): features are final, the enabled queues run. A back end elsewhere is

@@ -425,10 +425,9 @@ static int stream_make(struct virtio_net *net, int fd)
 	s->worker.dev = &net->dev;
 	s->worker.work = work;
 	r = virtio_worker_init(&s->worker, NET_QUEUES, ENTRIES);
-	if (!r)
-		r = loop_add(&s->worker.loop, &s->socket, 0);
-	else
+	if (r)
 		return r;
+	r = loop_add(&s->worker.loop, &s->socket, 0);
 	return r ? fail(STATUS_HOST, -r, "--net %s: %s", net->name, strerror(-r)) : 0;
 }
 

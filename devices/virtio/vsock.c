@@ -21,8 +21,6 @@
 #define SERVED      2
 #define CONFIG_SIZE 8 /* struct virtio_vsock_config (§5.10.4): le64 guest_cid */
 
-#define CLASS_COMMUNICATION_OTHER 0x07800001
-
 struct virtio_vsock {
 	struct virtio_device dev;
 	struct vhost vhost;
@@ -62,7 +60,7 @@ int virtio_vsock_create(uint32_t cid, struct virtio_vsock **ret)
 		.ops = &vsock_ops,
 		.name = "virtio vsock",
 		.type = VIRTIO_ID_VSOCK,
-		.pci_class = CLASS_COMMUNICATION_OTHER,
+		.pci_class = VIRTIO_CLASS_COMMUNICATION,
 		.offered = BIT64(VIRTIO_VSOCK_F_SEQPACKET),
 		.config_size = CONFIG_SIZE,
 	};
