@@ -251,15 +251,10 @@ static int init_output(struct serial_host *h)
 	h->timer.handler = timer_expired;
 	h->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (h->timer.fd < 0)
-		return fail(
-			STATUS_HOST, errno,
-			"console output: no timer: %s; raise the limit of open files (ulimit -n)",
-			strerror(errno));
+		return fail(STATUS_HOST, errno, "console output: no timer: %s", strerror(errno));
 	r = loop_add(h->loop, &h->timer, EPOLLIN);
 	if (r)
-		return fail(STATUS_HOST, -r,
-			    "console output: no timer: %s; free some memory of the host",
-			    strerror(-r));
+		return fail(STATUS_HOST, -r, "console output: no timer: %s", strerror(-r));
 	h->timer_watched = true;
 	return 0;
 }

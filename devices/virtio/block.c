@@ -350,10 +350,8 @@ static int make(struct virtio_block *b)
 
 		r = pthread_create(&hand->thread, NULL, help, hand);
 		if (r)
-			return fail(STATUS_HOST, r,
-				    "--disk %s: no thread: %s; raise the limit of processes "
-				    "(ulimit -u)",
-				    b->config.path, strerror(r));
+			return fail(STATUS_HOST, r, "--disk %s: no thread: %s", b->config.path,
+				    strerror(r));
 		b->helpers++;
 	}
 	return r;

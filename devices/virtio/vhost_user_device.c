@@ -328,10 +328,7 @@ static int make(struct virtio_vhost_user *d)
 		return r;
 	r = pthread_create(&d->thread, NULL, run, d);
 	d->has_thread = !r;
-	return r ? fail(STATUS_HOST, r,
-			"%s: no thread: %s; raise the limit of processes (ulimit -u)",
-			d->config.name, strerror(r))
-		 : 0;
+	return r ? fail(STATUS_HOST, r, "%s: no thread: %s", d->config.name, strerror(r)) : 0;
 }
 
 int virtio_vhost_user_create(const struct virtio_vhost_user_config *config,

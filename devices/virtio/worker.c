@@ -68,10 +68,7 @@ int virtio_worker_launch(struct virtio_worker *worker)
 	int r = pthread_create(&worker->thread, NULL, run, worker);
 
 	worker->has_thread = !r;
-	return r ? fail(STATUS_HOST, r,
-			"%s: no thread: %s; raise the limit of processes (ulimit -u)",
-			worker->dev->name, strerror(r))
-		 : 0;
+	return r ? fail(STATUS_HOST, r, "%s: no thread: %s", worker->dev->name, strerror(r)) : 0;
 }
 
 int virtio_worker_init(struct virtio_worker *worker, unsigned n, uint16_t entries)

@@ -63,7 +63,7 @@ static void errors_without_advice(void)
 		{ STATUS_HOST, EIO, "it does not answer", "it does not answer" },
 		{ STATUS_USAGE, ENOENT, "x: No such file or directory",
 		  "x: No such file or directory" },
-		{ STATUS_IMAGE, EIO, "x: Input/output error", "x: Input/output error" },
+		{ STATUS_IMAGE, EIO, "x: Input/output error", "and report it with that" },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -77,6 +77,22 @@ static void errors_without_advice(void)
 		CHECK(len >= end && !strcmp(text + len - end, cases[i].end));
 		error_clear();
 	}
+}
+
+/* Whatever the place that opens a file thinks of, too many open files is mended by the limit on them. */
+static void too_many_open_files(void)
+{
+	fail(STATUS_IMAGE, EMFILE, "kernel x: %s; give another path", strerror(EMFILE));
+	CHECK(!strcmp(error_message(),
+		      "kernel x: Too many open files; raise the limit on open files: ulimit -n"));
+	error_clear();
+	fail(STATUS_USAGE, EMFILE, "--disk x: %s; make one", strerror(EMFILE));
+	CHECK(!strcmp(error_message(),
+		      "--disk x: Too many open files; raise the limit on open files: ulimit -n"));
+	error_clear();
+	fail(STATUS_IMAGE, ENOENT, "kernel x: %s; give another path", strerror(ENOENT));
+	CHECK(!strcmp(error_message(), "kernel x: No such file or directory; give another path"));
+	error_clear();
 }
 
 static void ranges(void)
@@ -360,6 +376,7 @@ static const struct test tests[] = {
 	TEST(long_reason_is_cut),
 	TEST(names_are_printable),
 	TEST(errors_without_advice),
+	TEST(too_many_open_files),
 	TEST(ranges),
 	TEST(little_endian),
 	TEST(capability_lists),

@@ -47,16 +47,24 @@ static bool ends_with(const char *text, size_t len, const char *end)
 	return len >= n && !strcmp(text + len - n, end);
 }
 
-/* What the operator typed wrong, or what is wrong with an image, is told by whoever found it. */
+/*
+ * What the operator typed wrong is told by whoever found it. That there are no more open files has one
+ * remedy wherever it happens, whatever else may be wrong with what was to be opened.
+ */
 static void advise(struct error *error, int errnum)
 {
-	size_t len = strlen(error->text);
+	const char *why = strerror(errnum);
+	char *rest = strstr(error->text, why);
+	size_t len;
 
-	if ((error->status != STATUS_FAILURE && error->status != STATUS_HOST) ||
-	    strchr(error->text, ';'))
+	if (rest && (errnum == EMFILE || errnum == ENFILE))
+		rest[strlen(why)] = 0;
+	len = strlen(error->text);
+	if (error->status == STATUS_USAGE && errnum != EMFILE && errnum != ENFILE)
 		return;
-	if (ends_with(error->text, len, strerror(errnum)) ||
-	    ends_with(error->text, len, ": out of memory"))
+	if (strchr(error->text, ';'))
+		return;
+	if (ends_with(error->text, len, why) || ends_with(error->text, len, ": out of memory"))
 		snprintf(error->text + len, sizeof(error->text) - len, "; %s", remedy(errnum));
 }
 

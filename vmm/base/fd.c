@@ -104,9 +104,7 @@ int fd_event(int *ret_fd)
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	if (fd < 0)
-		return fail(STATUS_HOST, errno,
-			    "eventfd: %s; raise the limit of open files (ulimit -n)",
-			    strerror(errno));
+		return fail(STATUS_HOST, errno, "eventfd: %s", strerror(errno));
 	*ret_fd = fd;
 	return 0;
 }

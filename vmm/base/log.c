@@ -128,8 +128,7 @@ int log_start(void)
 	if (r) {
 		free(queue.bytes);
 		queue.bytes = NULL;
-		return fail(STATUS_HOST, r, "standard error: no thread: %s; raise ulimit -u",
-			    strerror(r));
+		return fail(STATUS_HOST, r, "standard error: no thread: %s", strerror(r));
 	}
 	pthread_setname_np(thread, "log");
 	pthread_detach(thread);

@@ -18,10 +18,8 @@ static pthread_mutex_t posting = PTHREAD_MUTEX_INITIALIZER;
 
 static int no_epoll(int errnum)
 {
-	return fail(STATUS_HOST, errnum, "epoll: %s; %s", strerror(errnum),
-		    errnum == EMFILE || errnum == ENFILE
-			    ? "raise the limit of open files (ulimit -n)"
-			    : "free some memory of the host, or raise fs.epoll.max_user_watches");
+	return fail(STATUS_HOST, errnum, "epoll: %s%s", strerror(errnum),
+		    errnum == ENOSPC ? "; raise fs.epoll.max_user_watches (sysctl)" : "");
 }
 
 int loop_init(struct loop *loop, struct lock *lock)

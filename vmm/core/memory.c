@@ -193,6 +193,9 @@ int memory_place(struct memory *mem, int vm_fd, const struct range *regions, uns
 	mem->vm_fd = vm_fd;
 	if (vm_fd >= 0)
 		limit = (unsigned)kvm_check(vm_fd, KVM_CAP_NR_MEMSLOTS);
+	if (!limit)
+		return fail(STATUS_HOST, ENOTSUP,
+			    "KVM: it has no memory slots; this kernel's KVM cannot run thru");
 	mem->slot_limit = MIN(limit, (unsigned)MEMORY_SLOT_MAX);
 	for (unsigned i = 0; !r && i < n; i++) {
 		mem->ram[i] = (struct ram_region){

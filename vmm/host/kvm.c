@@ -44,6 +44,8 @@ int kvm_open(int *ret_fd)
 			    "load the kernel's module (modprobe kvm_intel or kvm_amd)",
 			    strerror(-fd));
 	version = HOST_IOCTL(fd, KVM_GET_API_VERSION, 0);
+	if (version < 0)
+		return refused("KVM_GET_API_VERSION", version);
 	if (version != KVM_API_VERSION)
 		return fail(
 			STATUS_HOST, ENOTSUP,

@@ -63,7 +63,7 @@ static bool read_text(int fd, char *text, size_t size)
 		n = read(fd, text + used, size - 1 - used);
 		used += n > 0 ? (size_t)n : 0;
 	}
-	text[used] = 0;
+	text[n < 0 ? 0 : used] = 0;
 	return n >= 0;
 }
 

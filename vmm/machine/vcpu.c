@@ -153,8 +153,9 @@ static int vcpu_start(struct vcpu_set *set, unsigned index)
 	if (r) {
 		free(thread);
 		return fail(STATUS_HOST, r,
-			    "vcpu %u: no thread: %s; raise ulimit -u, or ask for "
-			    "fewer (--cpus)",
+			    r == EAGAIN ? "vcpu %u: no thread: %s; raise ulimit -u, or ask for "
+					  "fewer (--cpus)"
+					: "vcpu %u: no thread: %s",
 			    index, strerror(r));
 	}
 	snprintf(name, sizeof(name), "vcpu %u", index);

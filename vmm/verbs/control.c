@@ -101,10 +101,7 @@ int control_init(struct control *c, struct loop *machine)
 	if (!r)
 		r = watch_clock(c);
 	if (r)
-		return fail(STATUS_HOST, -r,
-			    "signals: they cannot be watched: %s; raise the limit of open files "
-			    "(ulimit -n), or lift what forbids it (a seccomp filter?)",
-			    strerror(-r));
+		return fail(STATUS_HOST, -r, "signals: they cannot be watched: %s", strerror(-r));
 	return 0;
 }
 
@@ -163,7 +160,7 @@ int control_run(struct control *c, void (*work)(void *ctx), void *ctx)
 	c->ctx = ctx;
 	r = pthread_create(&c->thread, NULL, machine_main, c);
 	if (r)
-		return fail(STATUS_HOST, r, "no thread: %s; raise ulimit -u", strerror(r));
+		return fail(STATUS_HOST, r, "no thread: %s", strerror(r));
 	pthread_setname_np(c->thread, "machine");
 	for (;;) {
 		event = loop_run(&c->loop, &value);

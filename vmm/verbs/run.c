@@ -114,7 +114,7 @@ static int watch_asked(struct run *run)
 	if (r)
 		return r;
 	r = loop_add(&run->loop, &run->asking, EPOLLIN);
-	return r ? fail(STATUS_HOST, -r, "epoll: %s; the host is out of memory", strerror(-r)) : 0;
+	return r ? fail(STATUS_HOST, -r, "epoll: %s", strerror(-r)) : 0;
 }
 
 /*

@@ -139,9 +139,7 @@ static int watch_keys(struct terminal *t)
 	int ends[2], r;
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return fail(STATUS_HOST, errno,
-			    "console input: no pipe: %s; raise the limit of open files (ulimit -n)",
-			    strerror(errno));
+		return fail(STATUS_HOST, errno, "console input: no pipe: %s", strerror(errno));
 	t->in_fd = ends[0];
 	t->guest_fd = ends[1];
 	t->keys.handler = on_keys;
@@ -209,10 +207,7 @@ static int start_pump(struct terminal *t)
 	int ends[2], r;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fail(
-			STATUS_HOST, errno,
-			"standard output: no pipe: %s; raise the limit of open files (ulimit -n)",
-			strerror(errno));
+		return fail(STATUS_HOST, errno, "standard output: no pipe: %s", strerror(errno));
 	t->out_fd = ends[1];
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -222,8 +217,7 @@ static int start_pump(struct terminal *t)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r) {
 		close(ends[0]);
-		return fail(STATUS_HOST, r, "standard output: no thread: %s; raise ulimit -u",
-			    strerror(r));
+		return fail(STATUS_HOST, r, "standard output: no thread: %s", strerror(r));
 	}
 	pthread_setname_np(thread, "console");
 	t->pump = thread;
@@ -256,11 +250,8 @@ static int init_output(struct terminal *t)
 		return t->out_fd >= 0 ? 0 : start_pump(t);
 	}
 	t->out_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	return t->out_fd >= 0
-		       ? 0
-		       : fail(STATUS_OUTPUT, errno,
-			      "standard output: %s; raise the limit of open files (ulimit -n)",
-			      strerror(errno));
+	return t->out_fd >= 0 ? 0
+			      : fail(STATUS_OUTPUT, errno, "standard output: %s", strerror(errno));
 }
 
 int terminal_init(struct terminal *t, struct loop *loop, void (*power_button)(void *ctx), void *ctx)
