@@ -78,10 +78,10 @@ int main(int argc, char **argv)
 	if (*error_message())
 		log_error(error_message());
 	/* Output that could not be written is a failure although the work was done. */
-	if (fflush(stdout) && status == STATUS_OK) {
+	if (fflush(stdout)) {
 		log_error("standard output could not be written; its disk is full or its reader is "
 			  "gone");
-		status = STATUS_OUTPUT;
+		status = status ? status : STATUS_OUTPUT;
 	}
 	log_finish(run_abandoned() ? 200 : 1000);
 	if (run_abandoned())
