@@ -83,6 +83,9 @@ static int check_extras(const struct board *board)
 	if (board->config->nested)
 		return fail(STATUS_HOST, ENOTSUP,
 			    "--cpu-nested: thru has it on x86_64 only; leave it out");
+	if (board->config->pci_cf8 == PCI_CF8_ON)
+		return fail(STATUS_HOST, ENOTSUP,
+			    "--pci-cf8 on: this machine has no ports; leave it out");
 	if (board->config->pmu && !kvm_check(board->vm_fd, KVM_CAP_ARM_PMU_V3))
 		return fail(
 			STATUS_HOST, ENODEV,

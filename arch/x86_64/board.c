@@ -9,6 +9,8 @@
 #include "layout.h"
 
 #include <base/error.h>
+#include <base/fd.h>
+#include <base/log.h>
 #include <host/kvm.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +55,32 @@ static int add_ports(struct board *board, struct bus_region *region)
 		 : 0;
 }
 
+/*
+ * Linux writes an address to CF8 for each of 32 slots before it looks whether that works (early_quirks() in
+ * arch/x86/kernel): dwords there are taken by KVM, and counted.
+ */
+static int swallow_cf8(struct board *board)
+{
+	int *fd = &board->arch->cf8_probes, r;
+
+	if (!board->pci.config.no_cf8 || board->vm_fd < 0)
+		return 0;
+	r = fd_event(fd);
+	return r ? r : kvm_ioeventfd_port(board->vm_fd, 0xcf8, 4, *fd);
+}
+
+/* What else it could have been is told by the guest itself. */
+static void tell_cf8(struct board *board)
+{
+	int *fd = &board->arch->cf8_probes;
+
+	if (*fd >= 0 && fd_event_take(*fd) && !board->pci.ecam_used)
+		log_warn(
+			"the guest looked for PCI devices by the ports CF8 and CFC only; if it found "
+			"none, its kernel is without CONFIG_PCI_MMCONFIG: give --pci-cf8 on");
+	fd_close(fd);
+}
+
 int arch_board_init(struct board *board)
 {
 	struct arch_board *arch = board->arch;
@@ -91,7 +119,7 @@ int arch_board_init(struct board *board)
 		r = add_ports(board, &arch->power_ports);
 	if (!r)
 		r = add_ports(board, &arch->reset.keyboard);
-	return r;
+	return r ? r : swallow_cf8(board);
 }
 
 void arch_board_deinit(struct board *board)
@@ -100,6 +128,7 @@ void arch_board_deinit(struct board *board)
 
 	if (!arch)
 		return;
+	tell_cf8(board);
 	board->pci.reset_control = NULL;
 	bus_remove(&board->pio, &arch->reset.keyboard);
 	bus_remove(&board->pio, &arch->power_ports);

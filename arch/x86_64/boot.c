@@ -82,6 +82,20 @@ static int load_initrd(struct board *board, const struct boot_room *room)
 	return 0;
 }
 
+/*
+ * Linux finds ECAM by ACPI (MCFG), so not without that. One that was built without PCI_MMCONFIG cannot be told
+ * from others: see arch_board_deinit().
+ */
+static bool wants_cf8(const struct board *board)
+{
+	struct cmdline_words words;
+
+	if (board->config->pci_cf8 != PCI_CF8_AUTO)
+		return board->config->pci_cf8 == PCI_CF8_ON;
+	cmdline_read(board->config->cmdline, &words);
+	return !board->boot.linux_cmdline || words.acpi_off || words.no_ecam;
+}
+
 int arch_boot_load(struct board *board)
 {
 	const struct board_config *config = board->config;
@@ -109,6 +123,7 @@ int arch_boot_load(struct board *board)
 		r = load_initrd(board, &room);
 	if (r)
 		return r;
+	board->layout.pci.no_cf8 = !wants_cf8(board);
 	if (elf)
 		pvh_finish(board);
 	else

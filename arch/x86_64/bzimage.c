@@ -30,6 +30,7 @@ enum {
 	HDR_JUMP_LENGTH = 0x201, /* the header ends at 0x202 + this */
 	HDR_MAGIC = 0x202,
 	HDR_VERSION = 0x206,
+	HDR_KERNEL_VERSION = 0x20e,
 	HDR_TYPE_OF_LOADER = 0x210,
 	HDR_RAMDISK_IMAGE = 0x218,
 	HDR_RAMDISK_SIZE = 0x21c,
@@ -53,6 +54,22 @@ enum {
 	SECTOR = 512,
 	PARAGRAPH = 16,
 };
+
+/*
+ * Others speak this protocol too (memtest86+). Of a Linux the text that the header points to, past its first
+ * sector, begins with a number: "6.12.0 (user@host) #1 ...".
+ */
+static bool is_linux(const struct image *kernel, const uint8_t *header)
+{
+	unsigned at = load_le16(header + HDR_KERNEL_VERSION);
+	uint8_t version[2];
+
+	if (!at || at + SECTOR + sizeof(version) > kernel->size ||
+	    image_read(kernel, at + SECTOR, version, sizeof(version)))
+		return false;
+	return version[0] >= '0' && version[0] <= '9' &&
+	       (version[1] == '.' || (version[1] >= '0' && version[1] <= '9'));
+}
 
 /* Read the header and refuse what is no 64-bit kernel of a known protocol. */
 static int read_header(const struct image *kernel, uint8_t header[HDR_MAX_END])
@@ -131,7 +148,8 @@ int bzimage_load(struct board *board, const struct image *kernel, struct boot_ro
 
 	write_params(board, header);
 	board->boot.entry = base + ENTRY_64;
-	board->boot.linux_cmdline = load_le32(header + HDR_CMDLINE_SIZE);
+	if (is_linux(kernel, header))
+		board->boot.linux_cmdline = load_le32(header + HDR_CMDLINE_SIZE);
 	board->boot.argument = LAYOUT_BOOT_PARAMS;
 	*ret_room = (struct boot_room){
 		.floor = base + need,

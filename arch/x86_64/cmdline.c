@@ -71,6 +71,23 @@ static bool value_is(const struct word *word, const char *value)
 	       !memcmp(word->value, value, word->value_len);
 }
 
+/* One of those between commas (pci_setup() in drivers/pci/pci.c). */
+static bool value_has(const struct word *word, const char *value)
+{
+	const char *at = word->value, *end = at + word->value_len;
+	size_t len = strlen(value);
+
+	while (at && at < end) {
+		const char *comma = memchr(at, ',', (size_t)(end - at));
+		const char *stop = comma ? comma : end;
+
+		if ((size_t)(stop - at) == len && !memcmp(at, value, len))
+			return true;
+		at = stop + 1;
+	}
+	return false;
+}
+
 void cmdline_read(const char *text, struct cmdline_words *ret)
 {
 	/* The first two: no IOAPIC, no local APIC (two names); the others: no ticks from that. */
@@ -87,6 +104,10 @@ void cmdline_read(const char *text, struct cmdline_words *ret)
 			ret->acpi_off = true;
 		if (name_is(&word, "acpi") && value_is(&word, "force"))
 			ret->acpi_off = false;
+		if (name_is(&word, "pci") &&
+		    (value_has(&word, "nommconf") || value_has(&word, "conf1") ||
+		     value_has(&word, "conf2")))
+			ret->no_ecam = true;
 		for (unsigned i = 0; i < ARRAY_SIZE(deadly); i++)
 			if (name_is(&word, deadly[i]) && !*ret->no_interrupts)
 				strcpy(ret->no_interrupts, deadly[i]);

@@ -184,7 +184,7 @@ static void dsdt_host_bridge(struct aml *out, const struct pci_root_config *pci)
 	aml_name_integer(out, "_BBN", 0);
 	crs = aml_resources(out);
 	aml_bus_window(out, 0, (uint16_t)(pci->ecam.size / MIB(1) - 1));
-	if (pci->pio)
+	if (!pci->no_cf8)
 		aml_port(out, 0xcf8, 8);
 	aml_port_window(out, (uint16_t)pci->io.base, (uint16_t)(pci->io.base + pci->io.size - 1));
 	aml_memory_window(out, pci->mem32);

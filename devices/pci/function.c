@@ -20,6 +20,7 @@ void pci_function_init(struct pci_function *fn, const char *name,
 				 PCI_COMMAND_PARITY | PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE;
 
 	memset(fn, 0, sizeof(*fn));
+	fn->plain = !ops || !ops->config_read;
 	fn->name = name;
 	fn->ops = ops;
 	store_le16(fn->config + PCI_VENDOR_ID, vendor);
@@ -94,6 +95,8 @@ void pci_config_write(struct pci_function *fn, unsigned offset, unsigned len, ui
 	}
 	if (!changed)
 		return;
+	if (fn->page)
+		memcpy(fn->page + offset, fn->config + offset, len);
 	if (touches(offset, len, PCI_COMMAND, PCI_COMMAND + 2) ||
 	    touches(offset, len, PCI_BASE_ADDRESS_0, PCI_BASE_ADDRESS_5 + 4) ||
 	    touches(offset, len, PCI_ROM_ADDRESS, PCI_ROM_ADDRESS + 4))

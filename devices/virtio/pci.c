@@ -226,6 +226,9 @@ static void config_write(struct pci_function *fn, unsigned offset, unsigned len,
 	struct virtio_pci *pci = container_of(fn, struct virtio_pci, fn);
 
 	pci_config_write(fn, offset, len, value);
+	/* A guest that wants the window has its reads trapped from then on. */
+	if (offset < pci->window + sizeof(struct virtio_pci_cfg_cap) && pci->window < offset + len)
+		pci_function_hide(fn);
 	if (in_window(pci, offset, len))
 		window_access(pci, true);
 	msix_control(&pci->msix, load_le16(fn->config + pci->msix_cap + PCI_MSIX_FLAGS));
@@ -347,6 +350,7 @@ static int make(struct virtio_pci *pci)
 	virtio_device_plug(dev, pci->config.memory, &transport_ops, pci);
 	pci_function_init(&pci->fn, dev->name, &function_ops, VENDOR,
 			  (uint16_t)(DEVICE_BASE + dev->type), dev->pci_class);
+	pci->fn.plain = true; /* until the guest writes to the window */
 	store_le16(pci->fn.config + PCI_SUBSYSTEM_VENDOR_ID, VENDOR);
 	store_le16(pci->fn.config + PCI_SUBSYSTEM_ID, SUBSYSTEM);
 	pci_function_bar(&pci->fn, 0, PCI_BAR_MEM32, false, BAR_SIZE);

@@ -45,6 +45,7 @@ struct board_config {
 	bool prealloc;     /* all of it before the guest starts */
 	bool nested;       /* the processors' virtualisation, where the host offers it */
 	bool pmu;          /* the processors' performance counters, likewise */
+	enum pci_cf8 pci_cf8;
 	const char *kernel_path;
 	const char *initrd_path; /* NULL: none */
 	const char *cmdline;     /* never NULL; x86_64 puts one word before it: boot_tell_tsc() */

@@ -12,6 +12,7 @@
 #include <cli/vhost_user_option.h>
 
 #include <base/types.h>
+#include <devices/pci.h>
 #include <host/sysfs.h>
 #include <stdio.h>
 
@@ -55,6 +56,7 @@ struct run_options {
 	uint64_t serial_max;    /* bytes; 0: as large as it gets */
 	bool restart;           /* --on-reboot restart */
 	bool nested, pmu;       /* --cpu-nested, --pmu */
+	enum pci_cf8 pci_cf8;
 	bool panic_on_console;
 	bool explain;
 	bool stats;

@@ -9,6 +9,7 @@
 
 #include <base/types.h>
 #include <core/bus.h>
+#include <core/memory.h>
 
 #define PCI_CONFIG_SIZE             4096
 #define PCI_BARS                    6
@@ -63,11 +64,19 @@ struct pci_function {
 	struct pci_bar bars[PCI_BARS + 1];
 
 	bool asleep; /* BARs do not decode, whatever the command register says: D3hot, lost */
+
+	bool plain;    /* reading has no effect and gives config[]: see pci_root_show() */
+	uint8_t *page; /* a copy that the guest reads without an exit; NULL: it has none */
+	unsigned slot; /* of that */
 };
+
+/* x86_64: whether the ports CF8 and CFC lead there. Auto: yes, but for a Linux that has ECAM. */
+enum pci_cf8 { PCI_CF8_AUTO, PCI_CF8_ON, PCI_CF8_OFF };
 
 struct pci_root_config {
 	struct bus *mmio;
 	struct bus *pio;    /* NULL where the board has no port I/O: then no CF8/CFC */
+	bool no_cf8;        /* CF8 and CFC answer as if nobody had them */
 	struct range ecam;  /* a multiple of 1 MiB: 1 MiB a bus; only bus 0 has functions */
 	struct range mem32; /* windows for BARs, guest physical; all below 4 GiB */
 	struct range mem64; /* above 4 GiB */
@@ -83,7 +92,11 @@ struct pci_root {
 	uint32_t config_address; /* CF8 */
 	struct bus_region ecam, cf8;
 	struct bus_region *reset_control; /* answers bytes at CF9h, inside `cf8`; NULL: nobody */
-	struct pci_function host_bridge;  /* 00.0 */
+	bool ecam_used;                   /* the guest has been here */
+	struct memory *memory;            /* of pages[]; NULL: none are shown */
+	uint8_t *pages;
+	size_t pages_size;
+	struct pci_function host_bridge; /* 00.0 */
 };
 
 int pci_root_init(struct pci_root *root, const struct pci_root_config *config) _must_check_;
@@ -101,6 +114,16 @@ void pci_root_remove(struct pci_root *root, struct pci_function *fn);
  * -ENOSPC (recorded, naming function and BAR) when a window is full.
  */
 int pci_root_assign(struct pci_root *root) _must_check_;
+
+/*
+ * Last before the guest: give it the configuration space of plain functions as memory that it may read, a
+ * slot each (KVM_CAP_READONLY_MEM); writes are trapped as ever. Nothing where the host's pages are larger
+ * than a function's 4 KiB. `memory` outlives the root. After an error nothing is shown that was not before.
+ */
+int pci_root_show(struct pci_root *root, struct memory *memory) _must_check_;
+
+/* Trap the function's reads again. Harmless when they are. */
+void pci_function_hide(struct pci_function *fn);
 
 /* The GSI of INTx `pin` (1 = INTA) of device `devfn`: the root's swizzle (PCIe 6.0 §2.2.8.1). */
 unsigned pci_intx_gsi(const struct pci_root_config *config, unsigned devfn, unsigned pin);

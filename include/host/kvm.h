@@ -40,6 +40,9 @@ int kvm_irqfd_remove(int vm, unsigned gsi, int fd);
  * and costs no exit to userspace.
  */
 int kvm_ioeventfd(int vm, gpa_t address, int fd) _must_check_;
+
+/* The same of a write of exactly `len` bytes to a port. */
+int kvm_ioeventfd_port(int vm, uint16_t port, unsigned len, int fd) _must_check_;
 int kvm_ioeventfd_remove(int vm, gpa_t address, int fd);
 
 /* KVM_SET_GSI_ROUTING: replaces the whole table. */

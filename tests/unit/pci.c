@@ -133,6 +133,13 @@ static void w1c_bits(void)
 	pci_root_deinit(&root);
 }
 
+static unsigned controls;
+
+static void count_control(void *ctx, uint64_t offset, void *data, unsigned len, bool is_write)
+{
+	controls++;
+}
+
 static void cf8_cfc(void)
 {
 	setup();
@@ -157,6 +164,81 @@ static void cf8_cfc(void)
 	port_set(0xcf8, 4, A >> 4);
 	CHECK_EQ(port(0xcfc, 4), 0xffffffff);
 	pci_root_deinit(&root);
+}
+
+/* Hidden, they are ports that nobody has; the reset control register between them stays. */
+static void cf8_hidden(void)
+{
+	struct bus_region control = { .base = 0xcf9, .size = 1, .handler = count_control };
+
+	setup();
+	root.config.no_cf8 = true;
+	add(&a, PCI_DEVFN(3, 0));
+	port_set(0xcfb, 1, 1); /* as Linux probes: pci_check_type1(), pci_check_type2() */
+	port_set(0xcf8, 4, 0x80000000);
+	CHECK_EQ(port(0xcf8, 4), UINT32_MAX);
+	port_set(0xcf8, 1, 0);
+	port_set(0xcfa, 1, 0);
+	CHECK_EQ(port(0xcf8, 1), 0xff);
+	port_set(0xcf8, 4, 0x80000000 | A >> 4);
+	CHECK_EQ(port(0xcfc, 4), UINT32_MAX);
+	CHECK_EQ(port(0xcfe, 2), 0xffff);
+	port_set(0xcf8, 4, 0x80000000 | A >> 4 | PCI_INTERRUPT_LINE);
+	port_set(0xcfc, 1, 11);
+	CHECK_EQ(a.config[PCI_INTERRUPT_LINE], 0);
+	CHECK(!root.ecam_used);
+	CHECK_EQ(ecam(A, 4), 0x56781234);
+	CHECK(root.ecam_used);
+	root.reset_control = &control;
+	port_set(0xcf9, 1, 6);
+	CHECK_EQ(controls, 1);
+	pci_root_deinit(&root);
+}
+
+static uint32_t read_trapped(struct pci_function *fn, unsigned offset, unsigned len)
+{
+	return pci_config_read(fn, offset, len);
+}
+
+/* What the guest reads of a plain function without an exit is what a trapped read would give it. */
+static void shown(void)
+{
+	static const struct pci_function_ops trapped = { .config_read = read_trapped };
+	static const struct range regions[] = { { 0, MIB(1) } };
+	struct memory memory;
+	unsigned slots = 0;
+
+	setup();
+	pci_function_init(&b, "b", &trapped, 0x1234, 0x9abc, 0);
+	pci_function_bar(&a, 0, PCI_BAR_MEM32, false, KIB(4));
+	add(&a, PCI_DEVFN(3, 0));
+	add(&b, PCI_DEVFN(4, 0));
+	CHECK_EQ(memory_init(&memory, -1, regions, 1), 0);
+	CHECK_EQ(pci_root_show(&root, &memory), 0);
+	if (sysconf(_SC_PAGESIZE) != PCI_CONFIG_SIZE) {
+		CHECK(!a.page);
+		goto out;
+	}
+	CHECK(root.host_bridge.page && a.page && !b.page);
+	CHECK(root.host_bridge.slot != a.slot);
+	CHECK(is_aligned((uintptr_t)a.page, PCI_CONFIG_SIZE));
+	CHECK(!memcmp(a.page, a.config, PCI_CONFIG_SIZE));
+	for (unsigned at = 0; at < PCI_CONFIG_SIZE; at += 4)
+		ecam_set(A + at, 4, UINT32_MAX);
+	ecam_set(A + PCI_COMMAND, 1, 2);
+	CHECK_EQ(load_le32(a.page + BAR(0)), 0xfffff000);
+	CHECK_EQ(a.page[PCI_COMMAND], 2);
+	CHECK(!memcmp(a.page, a.config, PCI_CONFIG_SIZE));
+	pci_function_hide(&a);
+	pci_function_hide(&a);
+	CHECK(!a.page);
+	CHECK_EQ(ecam(A, 4), 0x56781234);
+out:
+	pci_root_deinit(&root);
+	for (unsigned i = 0; i < ARRAY_SIZE(memory.slots); i++)
+		slots += (unsigned)__builtin_popcountll(memory.slots[i]);
+	CHECK_EQ(slots, 1); /* RAM's */
+	memory_deinit(&memory);
 }
 
 static void bar_sizing(void)
@@ -510,6 +592,8 @@ static const struct test tests[] = {
 	TEST(writes_that_span_fields),
 	TEST(w1c_bits),
 	TEST(cf8_cfc),
+	TEST(cf8_hidden),
+	TEST(shown),
 	TEST(bar_sizing),
 	TEST(bar_decode),
 	TEST(bar_obstacles),

@@ -5,6 +5,8 @@
  */
 #include "virtio-driver.h"
 
+#include <unistd.h>
+
 #include "board.h"
 #include "fake-kvm.h"
 
@@ -579,7 +581,12 @@ static void window(void)
 	data = (unsigned)(AT + capability(PCI_CAP_ID_VNDR, VIRTIO_PCI_CAP_PCI_CFG) + 16);
 	drive(LIVE);
 	virtio_device_config_set(&dev, 0, &config, 4);
+	/* The guest reads configuration space as memory until it wants the window. */
+	CHECK_EQ(pci_root_show(&root, &ram), 0);
+	set(AT + PCI_COMMAND, 2, 7);
+	CHECK_EQ(!!root.functions[PCI_DEVFN(3, 0)]->page, sysconf(_SC_PAGESIZE) == PCI_CONFIG_SIZE);
 	window_set(0, 0x2000, 4);
+	CHECK(!root.functions[PCI_DEVFN(3, 0)]->page);
 	CHECK_EQ(get(data, 4), 0x01020304);
 	CHECK_EQ(get(data + 2, 1), 0x02);
 	window_set(0, 0x2002, 2);

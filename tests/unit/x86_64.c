@@ -351,6 +351,8 @@ static void make_bzimage(uint8_t image[BZIMAGE])
 	store_le64(image + 0x258, MIB(16));
 	store_le32(image + 0x260, MIB(8));
 	memset(image + 0x26c, 0x5a, SETUP - 0x26c);
+	store_le16(image + 0x20e, 0x300 - 0x200);
+	strcpy((char *)image + 0x300, "6.12.0 (a@b) #1");
 }
 
 static void bzimage_loads(void)
@@ -389,6 +391,52 @@ static void bzimage_loads(void)
 		CHECK_EQ(load_le64(params + 0x2d0 + 20 * i + 8), map[i].size);
 		CHECK_EQ(load_le32(params + 0x2d0 + 20 * i + 16), map[i].type);
 	}
+	tear_down(&f);
+}
+
+/* Of a Linux this text begins with its number; others speak the protocol too. CF8 is for those. */
+static void bzimage_whose(void)
+{
+	static const struct {
+		const char *version, *cmdline;
+		enum pci_cf8 asked;
+		bool is_linux, no_cf8;
+	} cases[] = {
+		{ "6.12.95-amd64 (a@b) #1 SMP", "quiet", PCI_CF8_AUTO, true, true },
+		{ "7.3.0 (a@b) #1", "", PCI_CF8_AUTO, true, true },
+		{ "10.1", "", PCI_CF8_AUTO, true, true },
+		{ "7.3.0", "", PCI_CF8_ON, true, false },
+		{ "7.3.0", "acpi=off", PCI_CF8_AUTO, true, false },
+		{ "7.3.0", "pci=nommconf", PCI_CF8_AUTO, true, false },
+		{ "7.3.0", "pci=nommconf", PCI_CF8_OFF, true, true },
+		{ "Memtest86+ v6.10", "", PCI_CF8_AUTO, false, false },
+		{ "v7.3", "", PCI_CF8_AUTO, false, false },
+		{ "", "", PCI_CF8_AUTO, false, false },
+		{ "", "", PCI_CF8_OFF, false, true },
+		{ NULL, "", PCI_CF8_AUTO, false, false },
+	};
+	uint8_t image[BZIMAGE];
+	struct fixture f;
+
+	CHECK(set_up(&f, 64));
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		make_bzimage(image);
+		if (cases[i].version)
+			strcpy((char *)image + 0x300, cases[i].version);
+		else
+			store_le16(image + 0x20e, 0);
+		f.config.cmdline = cases[i].cmdline;
+		f.config.pci_cf8 = cases[i].asked;
+		CHECK_EQ(load(&f, image, sizeof(image)), 0);
+		CHECK_EQ(f.board.boot.linux_cmdline, cases[i].is_linux ? 2047 : 0);
+		CHECK_EQ(f.board.layout.pci.no_cf8, cases[i].no_cf8);
+	}
+	/* The text past the file's end. */
+	make_bzimage(image);
+	store_le16(image + 0x20e, 0xffff);
+	f.config.pci_cf8 = PCI_CF8_AUTO;
+	CHECK_EQ(load(&f, image, sizeof(image)), 0);
+	CHECK_EQ(f.board.boot.linux_cmdline, 0);
 	tear_down(&f);
 }
 
@@ -659,6 +707,20 @@ static void cmdline_words(void)
 		{ "pci=off acpi=strict", "", false },
 		{ "=off \"", "", false },
 	};
+	static const struct {
+		const char *text;
+		bool none;
+	} ecam[] = { { "pci=nommconf", true },
+		     { "quiet pci=noaer,conf1", true },
+		     { "pci=conf2,noaer", true },
+		     { "\"pci=nommconf\"", true },
+		     { "pci=noaer,", false },
+		     { "pci", false },
+		     { "pci=", false },
+		     { "pci=nommconf2,xconf1,conf", false },
+		     { "xpci=nommconf", false },
+		     { "quiet -- pci=nommconf", false },
+		     { "pci=nommconf pci=a", true } };
 	struct cmdline_words words;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -669,6 +731,12 @@ static void cmdline_words(void)
 			       words.acpi_off);
 		CHECK(!strcmp(words.no_interrupts, cases[i].word));
 		CHECK_EQ(words.acpi_off, cases[i].acpi_off);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(ecam); i++) {
+		cmdline_read(ecam[i].text, &words);
+		if (words.no_ecam != ecam[i].none)
+			printf("# \"%s\": %d\n", ecam[i].text, words.no_ecam);
+		CHECK_EQ(words.no_ecam, ecam[i].none);
 	}
 	CHECK_EQ(cmdline_check("quiet noapic"), -EINVAL);
 	CHECK_EQ(error_status(), STATUS_USAGE);
@@ -1094,6 +1162,7 @@ static const struct test tests[] = {
 	TEST(layout_disjoint),
 	TEST(layout_refusals),
 	TEST(bzimage_loads),
+	TEST(bzimage_whose),
 	TEST(bzimage_last_paragraph),
 	TEST(bzimage_page_tables),
 	TEST(bzimage_refusals),

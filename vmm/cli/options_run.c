@@ -268,6 +268,19 @@ static int set_nested(void *to, const char *value)
 	return 0;
 }
 
+static int set_pci_cf8(void *to, const char *value)
+{
+	static const char *const words[] = { "auto", "on", "off" };
+	struct run_options *o = to;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(value, words[i])) {
+			o->pci_cf8 = (enum pci_cf8)i;
+			return 0;
+		}
+	return options_refuse("--pci-cf8 %s: not known; give auto, on or off", value);
+}
+
 static int set_pmu(void *to, const char *value)
 {
 	struct run_options *o = to;
@@ -381,6 +394,9 @@ const struct option options_run[] = {
 	{ "--cpu-nested", NULL, false, set_nested,
 	  "let the guest run virtual machines (VMX, SVM)" },
 	{ "--pmu", NULL, false, set_pmu, "give the guest performance counters" },
+	{ "--pci-cf8", "WHEN", false, set_pci_cf8,
+	  "PCI by the ports CF8 and CFC beside ECAM: on, off or\n"
+	  "auto, off for Linux, which is faster without [auto]" },
 	{ "--explain", NULL, false, set_explain,
 	  "tell every KVM, VFIO and iommufd call on standard\n"
 	  "error, with the reason for it and where it is documented" },

@@ -133,6 +133,15 @@ int kvm_ioeventfd(int vm, gpa_t address, int fd)
 	return CALL(vm, KVM_IOEVENTFD, &arg);
 }
 
+int kvm_ioeventfd_port(int vm, uint16_t port, unsigned len, int fd)
+{
+	struct kvm_ioeventfd arg = {
+		.addr = port, .len = len, .fd = fd, .flags = KVM_IOEVENTFD_FLAG_PIO
+	};
+
+	return CALL(vm, KVM_IOEVENTFD, &arg);
+}
+
 int kvm_ioeventfd_remove(int vm, gpa_t address, int fd)
 {
 	struct kvm_ioeventfd arg = {

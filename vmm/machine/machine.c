@@ -180,7 +180,9 @@ static int add_functions(struct machine *m)
 
 	if (!r)
 		r = plug_virtio(m);
-	return r ? r : pci_root_assign(&m->board.pci);
+	if (!r)
+		r = pci_root_assign(&m->board.pci);
+	return r ? r : pci_root_show(&m->board.pci, &m->board.memory);
 }
 
 static int write_tables(struct machine *m)

@@ -167,6 +167,7 @@ static int prepare(struct run *run)
 		.hugepage = o->hugepage,
 		.prealloc = o->prealloc,
 		.nested = o->nested,
+		.pci_cf8 = o->pci_cf8,
 		.pmu = o->pmu,
 		.kernel_path = o->kernel,
 		.initrd_path = o->initrd,
