@@ -70,6 +70,9 @@ int vfio_space_open_device(struct vfio_space *space, const struct host_function 
 int vfio_space_take_group(struct vfio_space *space, struct vfio_device *dev, int group,
 			  int fd) _must_check_;
 
+/* One that was handed over in a space already: what has to come along, for people; NULL: nothing. */
+const char *vfio_device_wants_space(const struct vfio_device *dev);
+
 /* The file that KVM is told of; devices of one group have the same. */
 int vfio_device_file(const struct vfio_device *dev);
 
@@ -93,6 +96,9 @@ struct vfio_memory {
 	uint64_t offset, size;
 	void *hva;
 };
+
+/* Whether that many maps more find room, before any is made. */
+int vfio_space_check_room(struct vfio_space *space, unsigned n) _must_check_;
 
 /* Make it reachable, readable and writable, at `iova`; pinned for as long. */
 int vfio_space_map(struct vfio_space *space, const struct vfio_memory *memory,

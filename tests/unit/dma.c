@@ -16,7 +16,7 @@
 
 static struct {
 	struct range reach[REACH_MAX], kept[64], mapped[16];
-	unsigned n_reach, n_kept, n_mapped;
+	unsigned n_reach, n_kept, n_mapped, room;
 	bool by_process, mapped_before_kept;
 } iommu;
 
@@ -45,6 +45,14 @@ int vfio_space_keep(struct vfio_space *space, const struct range *ranges, unsign
 			return fail(STATUS_HOST, EADDRINUSE, "fake: reserved");
 		iommu.kept[iommu.n_kept++] = ranges[i];
 	}
+	return 0;
+}
+
+int vfio_space_check_room(struct vfio_space *space, unsigned n)
+{
+	(void)space;
+	if (n > iommu.room)
+		return fail(STATUS_HOST, ENOSPC, "fake: room for %u", iommu.room);
 	return 0;
 }
 
@@ -81,6 +89,7 @@ static const struct layout layout = {
 static void set_up(void)
 {
 	memset(&iommu, 0, sizeof(iommu));
+	iommu.room = 16;
 	iommu.reach[iommu.n_reach++] = (struct range){ 0, GIB(3) + MIB(256) };
 	iommu.reach[iommu.n_reach++] = (struct range){ GIB(3) + MIB(257),
 						       GIB(512) - GIB(3) - MIB(257) };
@@ -98,6 +107,11 @@ static void ram_is_kept_then_mapped(void)
 	CHECK_EQ(iommu.mapped[1].size, GIB(1));
 	dma_unmap(&space, &memory);
 	CHECK_EQ(iommu.n_mapped, 0);
+	/* None is made when not all find room. */
+	iommu.room = 1;
+	CHECK_EQ(dma_map(&space, &memory, &layout, false), -ENOSPC);
+	CHECK_EQ(iommu.n_mapped, 0);
+	CHECK_ERROR("room for 1");
 }
 
 /* The windows in reach only: the rest would be refused. */

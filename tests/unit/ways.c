@@ -46,8 +46,10 @@ static void give_spans(struct vfio_iommu_type1_info *info)
 	static const struct vfio_iova_range spans[SPANS] = { { 0, 0xfedfffff },
 							     { 0xfef00000, BIT64(39) - 1 },
 							     { BIT64(40), UINT64_MAX } };
-	const struct vfio_info_cap_header avail = { VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, 1,
-						    sizeof(*info) + 16 };
+	const struct vfio_iommu_type1_info_dma_avail avail = {
+		.header = { VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, 1, sizeof(*info) + 16 },
+		.avail = 3,
+	};
 	struct vfio_iommu_type1_info_cap_iova_range cap = {
 		.header = { VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1, kernel.next_cap },
 		.nr_iovas = kernel.claimed ?: SPANS,
@@ -303,9 +305,22 @@ static void group_handed_over(void)
 	CHECK_EQ(vfio_space_take_group(&space, &dev, 7, file), 0);
 	CHECK_EQ(vfio_space_take_group(&space, &second, 7, file), 0);
 	CHECK_EQ(space.n_groups, 1);
+	CHECK(strstr(vfio_device_wants_space(&dev), "container-fd=N"));
 	CHECK_EQ(vfio_space_bind(&space, &dev), 0);
 	check_said("VFIO_GROUP_GET_STATUS VFIO_IOMMU_GET_INFO VFIO_GROUP_GET_DEVICE_FD ");
 	vfio_space_close(&space);
+	/* In another container than the one that comes with it: that one has no group. */
+	for (enum vfio_way way = VFIO_WAY_GROUP_IOMMUFD; way <= VFIO_WAY_GROUP; way++) {
+		bool type1 = way == VFIO_WAY_GROUP;
+
+		set_up_groups(way, type1 ? "VFIO_SET_IOMMU" : "IOMMU_VFIO_IOAS",
+			      type1 ? -EINVAL : -ENODEV);
+		space.fd = 77;
+		kernel.status |= VFIO_GROUP_FLAGS_CONTAINER_SET;
+		CHECK_EQ(vfio_space_take_group(&space, &dev, 7, 78), 0);
+		CHECK_EQ(vfio_space_bind(&space, &dev), -EINVAL);
+		CHECK_ERROR("its group is in another container");
+	}
 	set_up_groups(VFIO_WAY_GROUP, "VFIO_GROUP_GET_STATUS", -ENOTTY);
 	CHECK_EQ(vfio_space_take_group(&space, &dev, 7, STDERR_FILENO), -EBADF);
 	CHECK_ERROR("is not its VFIO group; hand over /dev/vfio/7");
@@ -359,6 +374,23 @@ static void spans(void)
 	/* Those of a later group are the kernel's to refuse. */
 	kernel.said[0] = 0;
 	CHECK_EQ(vfio_space_keep(&space, at, 3), 0);
+	check_said("");
+}
+
+/* How many mappings it takes is asked before the first is made. */
+static void room(void)
+{
+	set_up_groups(VFIO_WAY_GROUP, NULL, 0);
+	kernel.has_iommu = true;
+	CHECK_EQ(vfio_space_check_room(&space, 1000), 0); /* it does not say */
+	kernel.has_spans = true;
+	CHECK_EQ(vfio_space_check_room(&space, 3), 0);
+	CHECK_EQ(vfio_space_check_room(&space, 4), -ENOSPC);
+	CHECK_ERROR("takes no more mappings than 3, and 4 are to be made; raise the limit: echo "
+		    "65535 > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit");
+	error_clear();
+	set_up_groups(VFIO_WAY_GROUP_IOMMUFD, NULL, 0);
+	CHECK_EQ(vfio_space_check_room(&space, 1000), 0);
 	check_said("");
 }
 
@@ -471,6 +503,7 @@ static const struct test tests[] = {
 	TEST(group_handed_over),
 	TEST(mediated),
 	TEST(spans),
+	TEST(room),
 	TEST(what_groups_refuse),
 	TEST(what_containers_refuse),
 	TEST(hot_reset_by_groups),

@@ -145,6 +145,30 @@ int container_ranges(int container, struct range *ranges, unsigned *n)
 	return r;
 }
 
+static int no_room(unsigned n, unsigned avail)
+{
+	return fail(STATUS_HOST, ENOSPC,
+		    "/dev/vfio/vfio: the container takes no more mappings than %u, and %u are to "
+		    "be made; raise the limit: echo 65535 > "
+		    "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit",
+		    avail, n);
+}
+
+int container_check_room(int container, unsigned n)
+{
+	const struct vfio_iommu_type1_info_dma_avail *cap;
+	struct vfio_iommu_type1_info *info = NULL;
+	int r = get_info(container, &info);
+
+	if (r)
+		return r;
+	cap = find_cap(info, VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL);
+	if (cap && (const uint8_t *)(cap + 1) <= (uint8_t *)info + info->argsz && cap->avail < n)
+		r = no_room(n, cap->avail);
+	free(info);
+	return r;
+}
+
 static int map_refused(uint64_t size, iova_t iova, int err)
 {
 	if (err == -ENOMEM)
@@ -154,10 +178,7 @@ static int map_refused(uint64_t size, iova_t iova, int err)
 			    "for less (--mem)",
 			    size >> 20);
 	if (err == -ENOSPC)
-		return fail(STATUS_HOST, ENOSPC,
-			    "/dev/vfio/vfio: the container takes no more mappings; raise the "
-			    "limit: echo 65535 > "
-			    "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit");
+		return no_room(1, 0);
 	if (err == -EINVAL)
 		return fail(
 			STATUS_HOST, EINVAL,

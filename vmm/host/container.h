@@ -22,6 +22,9 @@ bool container_has_iommu(int container);
 /* VFIO_IOMMU_GET_INFO, as ioas_iova_ranges(). */
 int container_ranges(int container, struct range *ranges, unsigned *n) _must_check_;
 
+/* The same call: whether it takes `n` mappings more (Linux 5.10; before, nobody knows). */
+int container_check_room(int container, unsigned n) _must_check_;
+
 /*
  * VFIO_IOMMU_MAP_DMA of this process's memory, or of a BAR that is mapped here, readable and writable by
  * devices; VFIO_IOMMU_UNMAP_DMA of what one such call mapped.

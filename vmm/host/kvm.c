@@ -190,6 +190,7 @@ int kvm_device_set(int fd, unsigned group, uint64_t attr, void *value)
 	return CALL(fd, KVM_SET_DEVICE_ATTR, &arg);
 }
 
+/* Before Linux 6.6 the same numbers are KVM_DEV_VFIO_GROUP and _GROUP_ADD, and take groups alone. */
 int kvm_vfio_file_add(int kvm_vfio, int vfio_fd)
 {
 	int32_t fd = vfio_fd;
@@ -202,7 +203,7 @@ int kvm_vfio_file_add(int kvm_vfio, int vfio_fd)
 
 	if (r == -EINVAL || r == -EBADF)
 		return fail(STATUS_HOST, -r,
-			    "descriptor %d: not a VFIO device; give one of /dev/vfio/devices",
+			    "descriptor %d: not a VFIO device or group; give one of /dev/vfio",
 			    vfio_fd);
 	return r < 0 ? refused("KVM_SET_DEVICE_ATTR", r) : 0;
 }

@@ -152,6 +152,14 @@ int group_refused(const struct vfio_device *dev, const char *name, int err)
 	return vfio_owning_refused(dev, name, err);
 }
 
+int group_is_elsewhere(const struct vfio_device *dev)
+{
+	return fail(STATUS_HOST, EINVAL,
+		    "%s: its group is in another container than the one that is handed over; hand "
+		    "over both of one: group-fd=N,container-fd=N",
+		    dev->name);
+}
+
 /* Viable: no driver of the host's has any of the group. With a container set it always looks so. */
 static int check_viable(const struct vfio_device *dev)
 {

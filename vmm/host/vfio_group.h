@@ -31,5 +31,8 @@ int group_detach(struct vfio_space *space, struct vfio_device *dev);
 bool group_is_ours(const struct vfio_space *space, int number);
 uint32_t group_devid(const struct vfio_space *space, struct bdf bdf);
 
+/* Handed over inside a container that is not the one that was handed over with it; recorded. */
+int group_is_elsewhere(const struct vfio_device *dev);
+
 /* What a group shows by a refusal of ownership, recorded; returns `err`. */
 int group_refused(const struct vfio_device *dev, const char *name, int err);

@@ -63,6 +63,14 @@ int vfio_space_open_device(struct vfio_space *space, const struct host_function 
 	return way(space)->open_device(space, fn, dev);
 }
 
+const char *vfio_device_wants_space(const struct vfio_device *dev)
+{
+	if (dev->group && dev->group->inside)
+		return "its group has a container already; hand that over as well: container-fd=N";
+	return dev->bound ? "is bound to an iommufd already; hand that over as well: --iommufd fd=N"
+			  : NULL;
+}
+
 int vfio_device_file(const struct vfio_device *dev)
 {
 	return dev->group ? dev->group->fd : dev->fd;
@@ -107,6 +115,11 @@ int vfio_space_ranges(struct vfio_space *space, struct range *ranges, unsigned *
 int vfio_space_keep(struct vfio_space *space, const struct range *ranges, unsigned n)
 {
 	return way(space)->keep(space, ranges, n);
+}
+
+int vfio_space_check_room(struct vfio_space *space, unsigned n)
+{
+	return way(space)->check_room(space, n);
 }
 
 int vfio_space_map(struct vfio_space *space, const struct vfio_memory *memory, iova_t iova)

@@ -15,6 +15,7 @@ struct way {
 	int (*detach)(struct vfio_space *space, struct vfio_device *dev);
 	int (*ranges)(struct vfio_space *space, struct range *ranges, unsigned *n);
 	int (*keep)(struct vfio_space *space, const struct range *ranges, unsigned n);
+	int (*check_room)(struct vfio_space *space, unsigned n);
 	int (*map)(struct vfio_space *space, const struct vfio_memory *memory, iova_t iova);
 	int (*map_bar)(struct vfio_space *space, const struct vfio_device *dev, unsigned index,
 		       struct range part, void *hva, iova_t iova);
@@ -29,6 +30,7 @@ int way_iommufd_account_process(struct vfio_space *space) _must_check_;
 bool way_iommufd_accounts_process(const struct vfio_space *space);
 int way_iommufd_ranges(struct vfio_space *space, struct range *ranges, unsigned *n) _must_check_;
 int way_iommufd_keep(struct vfio_space *space, const struct range *ranges, unsigned n) _must_check_;
+int way_iommufd_check_room(struct vfio_space *space, unsigned n) _must_check_;
 int way_iommufd_map(struct vfio_space *space, const struct vfio_memory *memory,
 		    iova_t iova) _must_check_;
 int way_iommufd_map_bar(struct vfio_space *space, const struct vfio_device *dev, unsigned index,

@@ -36,6 +36,13 @@ int way_iommufd_keep(struct vfio_space *space, const struct range *ranges, unsig
 	return ioas_allow_iovas(space->fd, space->ioas, ranges, n);
 }
 
+/* An iommufd has no limit but on pinned pages. */
+int way_iommufd_check_room(struct vfio_space *space, unsigned n)
+{
+	(void)space, (void)n;
+	return 0;
+}
+
 int way_iommufd_map(struct vfio_space *space, const struct vfio_memory *memory, iova_t iova)
 {
 	int r = ioas_map_file(space->fd, space->ioas, memory->fd, memory->offset, memory->size,
@@ -101,6 +108,7 @@ const struct way way_cdev = {
 	.detach = detach,
 	.ranges = way_iommufd_ranges,
 	.keep = way_iommufd_keep,
+	.check_room = way_iommufd_check_room,
 	.map = way_iommufd_map,
 	.map_bar = way_iommufd_map_bar,
 	.unmap = way_iommufd_unmap,

@@ -8,6 +8,8 @@
 #include "vfio_group.h"
 #include "way.h"
 
+#include <errno.h>
+
 static int open(struct vfio_space *space)
 {
 	return space->fd >= 0 ? container_check(space->fd) : container_open(&space->fd);
@@ -29,11 +31,15 @@ static bool accounts_process(const struct vfio_space *space)
 
 static int bind(struct vfio_space *space, struct vfio_device *dev)
 {
-	int r = dev->group->inside ? 0 : group_join(space, dev);
+	bool given = dev->group->inside;
+	int r = given ? 0 : group_join(space, dev);
 
 	/* The IOMMU's driver is chosen when the first group is there, and attaches it. */
 	if (!r && !space->made) {
 		r = container_has_iommu(space->fd) ? 0 : container_set_type1(space->fd);
+		/* vfio_ioctl_set_iommu(): it has no group. */
+		if (r == -EINVAL && given)
+			return group_is_elsewhere(dev);
 		if (r)
 			return group_refused(dev, "VFIO_SET_IOMMU", r);
 		space->made = true;
@@ -51,6 +57,11 @@ static int keep(struct vfio_space *space, const struct range *spans, unsigned n)
 {
 	(void)space, (void)spans, (void)n;
 	return 0;
+}
+
+static int check_room(struct vfio_space *space, unsigned n)
+{
+	return container_check_room(space->fd, n);
 }
 
 static int map(struct vfio_space *space, const struct vfio_memory *memory, iova_t iova)
@@ -80,6 +91,7 @@ const struct way way_group = {
 	.detach = group_detach,
 	.ranges = ranges,
 	.keep = keep,
+	.check_room = check_room,
 	.map = map,
 	.map_bar = map_bar,
 	.unmap = unmap,

@@ -8,14 +8,22 @@
 #include "vfio_group.h"
 #include "way.h"
 
+#include <base/error.h>
+#include <errno.h>
 #include <host/iommufd.h>
 
 static int bind(struct vfio_space *space, struct vfio_device *dev)
 {
-	int r = dev->group->inside ? 0 : group_join(space, dev);
+	bool given = dev->group->inside;
+	int r = given ? 0 : group_join(space, dev);
 
 	if (!r && !space->made) {
 		r = ioas_of_groups(space->fd, &space->ioas);
+		/* iommufd_vfio_ioas(): no group has come to it. */
+		if (r == -ENODEV && given) {
+			error_clear();
+			return group_is_elsewhere(dev);
+		}
 		space->made = !r;
 	}
 	return r ? r : group_get_device(space, dev);
@@ -31,6 +39,7 @@ const struct way way_group_iommufd = {
 	.detach = group_detach,
 	.ranges = way_iommufd_ranges,
 	.keep = way_iommufd_keep,
+	.check_room = way_iommufd_check_room,
 	.map = way_iommufd_map,
 	.map_bar = way_iommufd_map_bar,
 	.unmap = way_iommufd_unmap,

@@ -141,6 +141,8 @@ int dma_map(struct vfio_space *space, const struct memory *memory, const struct 
 {
 	int r = keep_iovas(space, memory, layout, windows);
 
+	if (!r)
+		r = vfio_space_check_room(space, memory->n_ram);
 	for (unsigned i = 0; !r && i < memory->n_ram; i++) {
 		const struct ram_region *ram = &memory->ram[i];
 		const struct vfio_memory part = { memory->memfd, ram->offset, ram->size, ram->hva };

@@ -14,6 +14,7 @@
 #include <base/fd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <host/explain.h>
 #include <host/iommufd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,23 @@ static int only_device(struct vfio_device *dev, int group)
 	return 0;
 }
 
+/* What of the group the host still has: the kernel says only that there is something. */
+static int check_members(const struct vfio_device *dev)
+{
+	struct host_function fn;
+	char why[HOSTFN_WHY];
+	int r;
+
+	if (sysfs_function(dev->bdf, &fn)) {
+		error_clear(); /* it is in no sysfs here; the kernel has the word */
+		return 0;
+	}
+	if (!hostfn_driver_is_vfio(fn.driver))
+		return 0;
+	r = hostfn_group_free(&fn, NULL, 0, why, sizeof(why));
+	return r ? fail(STATUS_HOST, -r, "%s %s", dev->name, why) : 0;
+}
+
 /* A group that somebody else opened: which one, its number says. */
 static int take_group(struct vfio_space *space, struct vfio_device *dev, int fd, bool has_bdf)
 {
@@ -133,6 +151,8 @@ static int take_group(struct vfio_space *space, struct vfio_device *dev, int fd,
 		return noiommu(dev);
 	if (!has_bdf)
 		r = only_device(dev, group);
+	if (!r)
+		r = check_members(dev);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return r ? r : vfio_space_take_group(space, dev, group, fd);
 }
@@ -382,6 +402,17 @@ static int look_up(const struct passthrough_device *which, struct host_function 
 	return r;
 }
 
+/* For --explain: by which way, and where it was not chosen by hand what a better one takes. */
+static void tell_way(enum vfio_way way, bool free)
+{
+	static char text[160];
+	const char *lacks = free ? hostway_lacks(way) : "";
+
+	snprintf(text, sizeof(text), "devices by: %s%s%s", hostway_words(way),
+		 *lacks ? "; for a better way " : "", lacks);
+	explain_phase(text);
+}
+
 int handover_choose(const struct passthrough_config *c, struct vfio_space *space)
 {
 	struct host_function fns[PASSTHROUGH_MAX];
@@ -399,5 +430,7 @@ int handover_choose(const struct passthrough_config *c, struct vfio_space *space
 		space->way = (enum vfio_way)given;
 	if (!r && n && hostway_find(fns, n, given, &space->way, why, sizeof(why)))
 		r = fail(STATUS_HOST, ENODEV, "%s %s", host_function_name(&fns[0], name), why);
+	if (!r && (n || given != HOSTWAY_ANY))
+		tell_way(space->way, given == HOSTWAY_ANY);
 	return r;
 }

@@ -60,12 +60,12 @@ static int open_devices(struct passthrough *pt)
 				    &pt->rom_fds[pt->n], !pt->n);
 	if (!r)
 		r = handover_check_api(c, pt->space.way);
-	for (unsigned i = 0; !r && i < pt->n; i++)
-		if (pt->devices[i].bound && pt->space.fd < 0)
-			r = fail(STATUS_HOST, EINVAL,
-				 "%s: is bound to an iommufd already; hand that over as well: "
-				 "--iommufd fd=N",
-				 pt->devices[i].name);
+	for (unsigned i = 0; !r && pt->space.fd < 0 && i < pt->n; i++) {
+		const char *why = vfio_device_wants_space(&pt->devices[i]);
+
+		if (why)
+			r = fail(STATUS_HOST, EINVAL, "%s: %s", pt->devices[i].name, why);
+	}
 	return r;
 }
 
