@@ -62,6 +62,20 @@ expect_error() {
 
 # --- guests, in the emulated host ---
 
+# $host_way: the best way to a device (thru(1), WAYS TO A DEVICE) that the emulated host's kernel has, in --vfio-api's
+# word. $host_shared: the file that all devices of a guest have in common then.
+case ${THRU_LAB_KERNEL:-own} in
+own-nocdev) host_way=group-iommufd host_shared=/dev/iommu ;;
+debian/*)   host_way=group host_shared=/dev/vfio/vfio ;;
+*)          host_way=cdev host_shared=/dev/iommu ;;
+esac
+group_of() { basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")"; }
+# The file of one of them, which is bound.
+own_file() { # BDF
+	if [ $host_way = cdev ]; then echo /dev/vfio/devices/$(basename /sys/bus/pci/devices/$1/vfio-dev/*)
+	else echo /dev/vfio/$(group_of $1); fi
+}
+
 # guest_words COMMAND [OPTION...]: puts into the array `words` what runs thru with OPTIONs and a guest
 # that does COMMAND. $append: more for the kernel command line; $kernel, $initrd: others than usual. Its memory is
 # little where nothing else is said: an emulated host takes its time to pin it.

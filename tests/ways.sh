@@ -6,11 +6,10 @@
 
 card=0000:00:02.0 line=0000:00:03.0 hot=0000:01:00.0 other=0000:01:00.1
 pings() { echo "for d in $*; do net-up \$d && ping -q -c 5 -i 0.2 10.0.2.2; ip addr flush dev eth0; ip addr flush dev eth1; done"; }
-group_of() { basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")"; }
 
 # Two groups in one guest, with MSI-X and with INTx, each within reach of the other's BARs.
 way_passthrough() {
-	local calls
+	local calls words
 	guest "pci-list; $(pings e1000e e1000); irq-count eth" --vfio $card,p2p=on --vfio $line,reset=none,p2p=on $api --explain
 	expect "$way: two groups in one guest" 0 "thru-guest: status 0" "0000:00:03.0 8086:100e"
 	seen "$way: e1000e: driver and MSI-X" '8086:10d3 class 020000 driver e1000e irq msix:3'
@@ -19,15 +18,17 @@ way_passthrough() {
 	seen "$way: e1000e: interrupts" 'irq: .*PCI-MSIX.* eth.-rx-0 [1-9]'
 	seen "$way: e1000: INTx" 'irq: (IO-APIC|GICv3) .*eth. [1-9]'
 	case $way in
-	cdev) calls='VFIO_DEVICE_BIND_IOMMUFD IOMMU_IOAS_ALLOC VFIO_DEVICE_ATTACH_IOMMUFD_PT IOMMU_IOAS_MAP_FILE' ;;
-	group-iommufd) calls='VFIO_GROUP_SET_CONTAINER IOMMU_VFIO_IOAS VFIO_GROUP_GET_DEVICE_FD IOMMU_IOAS_MAP_FILE' ;;
-	group) calls='VFIO_GROUP_SET_CONTAINER VFIO_SET_IOMMU VFIO_GROUP_GET_DEVICE_FD VFIO_IOMMU_MAP_DMA' ;;
+	cdev) words='cdev, iommufd' calls='VFIO_DEVICE_BIND_IOMMUFD IOMMU_IOAS_ALLOC VFIO_DEVICE_ATTACH_IOMMUFD_PT IOMMU_IOAS_MAP_FILE' ;;
+	group-iommufd) words='group, iommufd' calls='VFIO_GROUP_SET_CONTAINER IOMMU_VFIO_IOAS VFIO_GROUP_GET_DEVICE_FD IOMMU_IOAS_MAP_FILE' ;;
+	group) words='group, type1' calls='VFIO_GROUP_SET_CONTAINER VFIO_SET_IOMMU VFIO_GROUP_GET_DEVICE_FD VFIO_IOMMU_MAP_DMA' ;;
 	esac
 	if [ "$(grep -oE " ($(tr ' ' '|' <<<"$calls")) " "$tmp/err" | tr -d ' ' | awk '!seen[$0]++' | tr '\n' ' ')" = "$calls " ]; then
 		ok "$way: the calls are its own, in order"
 	else
 		bad "$way: the calls are its own, in order" "expected $calls"
 	fi
+	[ -n "$api" ] || [ $way = cdev ] || words+="; for a better way the kernel lacks CONFIG"
+	if grep -q -e "^-- devices by: $words" "$tmp/err"; then ok "$way: --explain says which"; else bad "$way: --explain says which" "no: $words"; fi
 	if grep peer-to-peer "$tmp/err"; then bad "$way: peer to peer" "it is not to be had"; else ok "$way: peer to peer"; fi
 	host_clean "$way: two groups: nothing left"
 }

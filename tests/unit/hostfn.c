@@ -66,6 +66,22 @@ static void group_member_on_host_driver(void)
 	CHECK_EQ(ready(BDF), -EBUSY);
 	CHECK_WHY("shares IOMMU group 7 with 0000:01:00.1, which is bound to snd_hda_intel");
 	CHECK_WHY("thru bind 0000:01:00.1");
+	/* All of them, so that one command mends it; as many as a line holds. */
+	put_function("0000:01:00.2", "xhci_hcd", 7, 0);
+	put_function("0000:01:00.3", "vfio-pci", 7, 0);
+	CHECK_EQ(ready(BDF), -EBUSY);
+	CHECK_WHY("with 0000:01:00.1, which is bound to snd_hda_intel, and 0000:01:00.2, which is "
+		  "bound to xhci_hcd; run: thru bind 0000:01:00.1 0000:01:00.2");
+	CHECK(!strstr(why, "0000:01:00.3"));
+	for (unsigned i = 2; i < 32; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "0000:01:%02x.1", i);
+		put_function(name, "a_driver_with_a_name_as_long_as", 7, 0);
+	}
+	CHECK_EQ(ready(BDF), -EBUSY);
+	CHECK_WHY("; run: thru bind 0000:01:00.1 0000:01:00.2 ");
+	CHECK(strlen(why) < sizeof(why) - 1);
 }
 
 static void group_members_that_do_no_harm(void)
@@ -185,6 +201,11 @@ static void kernel_without_cdev(void)
 	CHECK_EQ(ready(BDF), -ENODEV);
 	CHECK_WHY("the host's kernel lacks CONFIG_VFIO_DEVICE_CDEV");
 	CHECK(!*error_message());
+	/* It has groups; a /dev of somebody's own has not this one. */
+	put(path_of("sys/class/vfio/%s", "7/dev"), "243:0\n", 0);
+	put(path_of("dev/%s", "vfio/vfio"), "", 0);
+	CHECK_EQ(ready(BDF), -ENOENT);
+	CHECK_WHY("cannot be opened: /dev/vfio/7 does not exist; is /dev a devtmpfs?");
 }
 
 static void put_dev(const char *name)

@@ -93,7 +93,8 @@ bool sysfs_exists(const char *path)
 	char whole[PATH_MAX];
 
 	sysfs_path(whole, "%s", path);
-	return access(whole, F_OK) == 0;
+	/* In a folder that is closed to us it may be; what we lack then is permission. */
+	return access(whole, F_OK) == 0 || errno == EACCES;
 }
 
 bool sysfs_may_open(const char *path)

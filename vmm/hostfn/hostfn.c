@@ -88,8 +88,28 @@ static int answer_no_acs(const struct host_function *fn, const struct host_funct
 		      fn->group, bdf_format(member->bdf, name), member->driver);
 }
 
+/* Members that `thru bind` takes from the host: all are told at once, so that one command mends it. */
+struct takeable {
+	char with[HOSTFN_WHY / 2], names[HOSTFN_WHY / 4];
+};
+
+static void takeable_add(struct takeable *t, const struct host_function *member)
+{
+	size_t with = strlen(t->with), names = strlen(t->names);
+	char name[BDF_TEXT];
+
+	bdf_format(member->bdf, name);
+	/* What finds no room is told when these are VFIO's. */
+	if (with + BDF_TEXT + sizeof(member->driver) + 24 > sizeof(t->with) ||
+	    names + BDF_TEXT + 1 > sizeof(t->names))
+		return;
+	snprintf(t->with + with, sizeof(t->with) - with, "%s%s, which is bound to %s",
+		 with ? ", and " : "", name, member->driver);
+	snprintf(t->names + names, sizeof(t->names) - names, " %s", name);
+}
+
 static int check_member(const struct host_function *fn, const struct group_member *m,
-			struct answer a)
+			struct takeable *takeable, struct answer a)
 {
 	struct host_function member;
 
@@ -109,15 +129,14 @@ static int check_member(const struct host_function *fn, const struct group_membe
 		return 0;
 	if (hostfn_must_stay(fn, m->bdf))
 		return answer_no_acs(fn, &member, a);
-	return answer(a, EBUSY,
-		      "shares IOMMU group %d with %s, which is bound to %s; run: thru "
-		      "bind %s",
-		      fn->group, m->name, member.driver, m->name);
+	takeable_add(takeable, &member);
+	return 0;
 }
 
 int hostfn_group_free(const struct host_function *fn, const struct bdf *except, unsigned n_except,
 		      char *why, size_t size)
 {
+	struct takeable takeable = { "", "" };
 	struct answer a = { why, size };
 	struct group_member *members;
 	unsigned n;
@@ -133,9 +152,12 @@ int hostfn_group_free(const struct host_function *fn, const struct bdf *except, 
 		for (unsigned j = 0; j < n_except; j++)
 			skip |= members[i].is_function && !bdf_compare(&members[i].bdf, &except[j]);
 		if (!skip)
-			r = check_member(fn, &members[i], a);
+			r = check_member(fn, &members[i], &takeable, a);
 	}
 	free(members);
+	if (!r && *takeable.with)
+		r = answer(a, EBUSY, "shares IOMMU group %d with %s; run: thru bind%s", fn->group,
+			   takeable.with, takeable.names);
 	return r;
 }
 

@@ -34,6 +34,15 @@ bool hostway_offered(enum vfio_way way)
 	return sysfs_exists(shared_file(way));
 }
 
+/* A kernel with CONFIG_VFIO_GROUP has made it, though a /dev of one's own may not have its file. */
+static bool has_group(const struct host_function *fn)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/sys/class/vfio/%d", fn->group);
+	return sysfs_exists(path);
+}
+
 /* Groups are known by their file alone; a cdev by sysfs, which a /dev of one's own may not follow. */
 static bool is_there(const struct host_function *fn, enum vfio_way way)
 {
@@ -68,7 +77,7 @@ static int check(const struct host_function *fn, enum vfio_way way, struct answe
 			a, ENODEV,
 			"has no VFIO character device: the host's kernel lacks "
 			"CONFIG_VFIO_DEVICE_CDEV; use one built with it, or --vfio-api group");
-	if (way != VFIO_WAY_CDEV && !sysfs_exists(path))
+	if (way != VFIO_WAY_CDEV && !sysfs_exists(path) && !has_group(fn))
 		return answer(a, ENODEV,
 			      "has no VFIO group: there is no %s, for the host's kernel lacks "
 			      "CONFIG_VFIO_GROUP; use one built with it, or --vfio-api cdev",
@@ -93,7 +102,7 @@ static int no_way(const struct host_function *fn, struct answer a)
 	own_file(fn, VFIO_WAY_GROUP, path, sizeof(path));
 	if (*fn->cdev)
 		return check(fn, VFIO_WAY_CDEV, a);
-	if (sysfs_exists(path))
+	if (sysfs_exists(path) || has_group(fn))
 		return check(fn, VFIO_WAY_GROUP, a);
 	return answer(a, ENODEV,
 		      "has no VFIO file: the host's kernel lacks CONFIG_VFIO_DEVICE_CDEV and "

@@ -66,31 +66,29 @@ static const char *class_words(uint32_t class)
 	return "other";
 }
 
-/* By which way it can be had; "" when it is not VFIO's, or nothing of it is to be opened. */
-static const char *way_of(const struct host_function *fn)
+/* By which way it can be had; false when it is not VFIO's, or nothing of it is to be opened. */
+static bool has_way(const struct host_function *fn, enum vfio_way *ret)
 {
 	char why[HOSTFN_WHY];
-	enum vfio_way way;
 
-	if ((!*fn->mdev && !hostfn_is_vfio(fn)) ||
-	    hostway_find(fn, 1, HOSTWAY_ANY, &way, why, sizeof(why)))
-		return "";
-	return vfio_way_name(way);
+	return (*fn->mdev || hostfn_is_vfio(fn)) &&
+	       !hostway_find(fn, 1, HOSTWAY_ANY, ret, why, sizeof(why));
 }
 
 static void print_row(const struct host_function *fn, const struct hostfn_reset *reset, int width)
 {
 	char name[BDF_TEXT], group[16] = "-", why[HOSTFN_WHY];
 	const char *how = *reset->how ? reset->how : "none";
+	enum vfio_way way;
 
 	if (fn->group >= 0)
 		snprintf(group, sizeof(group), "%d", fn->group);
 	printf("%-*s  %04x:%04x  %-21s  %5s  %-14s  %-6s  %-5s  %s\n", width,
 	       bdf_format(fn->bdf, name), fn->vendor, fn->device, class_words(fn->class), group,
 	       *fn->driver ? fn->driver : "-",
-	       *fn->cdev     ? fn->cdev
-	       : *way_of(fn) ? "group"
-			     : "-",
+	       *fn->cdev           ? fn->cdev
+	       : has_way(fn, &way) ? "group"
+				   : "-",
 	       hostfn_is_bridge(fn) ? "-" : how,
 	       hostfn_takes(fn, reset, why, sizeof(why)) ? why : "ready");
 	if (!hostfn_is_bridge(fn) && (!*reset->how || reset->n_with))
@@ -118,6 +116,19 @@ static void print_members(const struct host_function *fn)
 	free(members);
 }
 
+/* Which options a kernel decides by is the same for all of its functions. */
+static void print_way(const struct host_function *functions, unsigned n)
+{
+	enum vfio_way way;
+
+	for (unsigned i = 0; i < n; i++)
+		if (has_way(&functions[i], &way) && *hostway_lacks(way)) {
+			printf("by: %s; for a better way %s\n", hostway_words(way),
+			       hostway_lacks(way));
+			return;
+		}
+}
+
 static void print_table(const struct host_function *functions, unsigned n)
 {
 	int width = (int)strlen("0000:00:00.0");
@@ -136,6 +147,7 @@ static void print_table(const struct host_function *functions, unsigned n)
 		print_members(&functions[i]);
 		hostfn_reset_free(&reset);
 	}
+	print_way(functions, n);
 }
 
 static void print_mdevs(const struct host_function *mdevs, unsigned n)
@@ -180,6 +192,15 @@ static void print_group(int group)
 	}
 	printf("],\n");
 	free(members);
+}
+
+static void print_json_way(const struct host_function *fn)
+{
+	enum vfio_way way;
+	bool has = has_way(fn, &way);
+
+	print_key("way", has ? vfio_way_name(way) : "");
+	print_key("way_lacks", has ? hostway_lacks(way) : "");
 }
 
 static void print_reset_methods(const char *methods)
@@ -235,7 +256,7 @@ static void print_object(const struct host_function *fn, const struct hostfn_res
 	print_key("driver", fn->driver);
 	print_key("driver_override", fn->driver_override);
 	print_key("cdev", fn->cdev);
-	print_key("way", way_of(fn));
+	print_json_way(fn);
 	print_reset(fn, reset);
 	print_key("mdev", "");
 	print_end(hostfn_is_bridge(fn), ready, why);
@@ -258,7 +279,7 @@ static void print_mdev(const struct host_function *fn)
 	print_key("driver", fn->driver);
 	print_key("driver_override", "");
 	print_key("cdev", fn->cdev);
-	print_key("way", way_of(fn));
+	print_json_way(fn);
 	printf("    \"reset_methods\": [],\n");
 	print_key("reset", "");
 	printf("    \"reset_with\": [],\n");
