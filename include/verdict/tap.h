@@ -2,7 +2,8 @@
 /*
  * Test results in a command's output: KTAP version 1 (Documentation/dev-tools/ktap.rst in the kernel's
  * source) and TAP 13 and 14 (testanything.org), nested by indentation or, as kselftest does it, by `# `.
- * Results count from a version line or a plan on; before that a line `ok 1` is nobody's business.
+ * Results count when a version line or a plan says that they are some: before them, or a plan behind them that
+ * fits. A line `ok 1` alone is nobody's business. Lines of the kernel's log may have their time in front.
  *
  * What comes may be anything: lines are cut, cases and depth bounded, and what is over the bounds is
  * counted. Pure.
@@ -17,7 +18,7 @@ struct tap_case {
 	char *name; /* "outer / inner" */
 	char *why;  /* diagnostics, the reason of a skip; may be NULL */
 	enum tap_result result;
-	unsigned depth;
+	unsigned indent; /* where the lines of its level begin */
 };
 
 #define TAP_DEPTH_MAX 16
@@ -31,6 +32,8 @@ struct tap_level {
 	long seen;       /* results */
 	unsigned first;  /* case */
 	bool versioned;
+	bool guessed; /* opened by a result: until a plan follows it may be prose */
+	uint64_t counts[4];
 };
 
 struct tap {

@@ -371,6 +371,36 @@ static void tap_results(void)
 	CHECK(!tap_failed(&tap) && has_case("1", TAP_OK, NULL));
 	tap_is("TAP version 14\nok 1 a\nok 2 b\n1..2\n"); /* the plan at the end */
 	CHECK(!tap_failed(&tap) && tap.counts[TAP_OK] == 2);
+	tap_is("Bail out! no database\n"); /* before there was anything */
+	CHECK(tap_failed(&tap));
+}
+
+/* As Perl's Test::More, bats, node and others print it: no version, and the plan last or not at all. */
+static void tap_without_version(void)
+{
+	tap_is("ok 1 - a\nnot ok 2 - b\n#   Failed test 'b'\nok 3 # skip no such\n1..3\n");
+	CHECK(tap.n == 3 && has_case("b", TAP_NOT_OK, NULL) && has_case("3", TAP_SKIP, "no such"));
+	CHECK(!tap.broken);
+	tap_is("# Subtest: s\n    ok 1 - a\n    ok 2 - b\n    1..2\nok 1 - s\n1..1\n");
+	CHECK(!tap_failed(&tap) && tap.n == 3 && has_case("s / a", TAP_OK, NULL));
+	tap_is("ok 1 - before\n# Subtest: s\n    not ok 1 - a\n    1..1\nnot ok 2 - s\n1..2\n");
+	CHECK(tap.n == 3 && has_case("s / a", TAP_NOT_OK, NULL) &&
+	      has_case("before", TAP_OK, NULL));
+	CHECK(tap.counts[TAP_NOT_OK] == 2 && !tap.broken);
+	/* Prose, and what is not: a plan that does not fit what was before begins its own. */
+	tap_is("ok 1 file copied\n1..2\nok 1 a\nok 2 b\n");
+	CHECK(!tap_failed(&tap) && tap.n == 2 && tap.counts[TAP_OK] == 2);
+	tap_is("ok 1 a\nTAP version 13\n1..1\nok 1 b\n");
+	CHECK(!tap_failed(&tap) && tap.n == 1 && tap.counts[TAP_OK] == 1);
+	tap_is("1..5 are the valid ones\nnot ok 7 of 9\n");
+	CHECK(!tap_failed(&tap) && !tap.n);
+	tap_is("TAP version 13\n1..1\n  ok 1 of 2 files\nok 1 a\n");
+	CHECK(!tap_failed(&tap) && tap.n == 1);
+	/* KUnit, from dmesg(1) */
+	tap_is("[    0.100000] KTAP version 1\n[    0.100000] 1..1\n[    0.1]     KTAP version 1\n"
+	       "[    0.1]     # Subtest: list\n[    0.1]     1..1\n[ 0.2] other words\n"
+	       "[    0.1]     not ok 1 add\n[    0.200000] not ok 1 list\n");
+	CHECK(has_case("list / add", TAP_NOT_OK, NULL) && tap.n == 2 && !tap.broken);
 }
 
 static void tap_plans(void)
@@ -716,10 +746,11 @@ static void real_oops(void)
 }
 
 static const struct test tests[] = {
-	TEST(patterns),         TEST(every_row),     TEST(rules),         TEST(log_lines),
-	TEST(log_flood),        TEST(serial_coding), TEST(control_lines), TEST(tap_results),
-	TEST(tap_plans),        TEST(tap_nested),    TEST(tap_rubbish),   TEST(decisions),
-	TEST(no_pass_by_words), TEST(statuses),      TEST(reports),       TEST(real_oops),
+	TEST(patterns),  TEST(every_row),           TEST(rules),         TEST(log_lines),
+	TEST(log_flood), TEST(serial_coding),       TEST(control_lines), TEST(tap_results),
+	TEST(tap_plans), TEST(tap_without_version), TEST(tap_nested),    TEST(tap_rubbish),
+	TEST(decisions), TEST(no_pass_by_words),    TEST(statuses),      TEST(reports),
+	TEST(real_oops),
 };
 
 int main(void)

@@ -16,6 +16,8 @@ static void add_case(struct tap *tap, const char *name, enum tap_result result, 
 	struct tap_case *cases = tap->cases;
 
 	tap->counts[result]++;
+	if (tap->depth)
+		tap->levels[tap->depth - 1].counts[result]++;
 	if (tap->n == tap->room && tap->n < TAP_CASES_MAX) {
 		cases = realloc(cases, (tap->room * 2 + 64) * sizeof(*cases));
 		if (cases) {
@@ -27,10 +29,11 @@ static void add_case(struct tap *tap, const char *name, enum tap_result result, 
 		tap->beyond++;
 		return;
 	}
-	tap->cases[tap->n] = (struct tap_case){ .name = strdup(name),
-						.why = why && *why ? strdup(why) : NULL,
-						.result = result,
-						.depth = tap->depth };
+	tap->cases[tap->n] =
+		(struct tap_case){ .name = strdup(name),
+				   .why = why && *why ? strdup(why) : NULL,
+				   .result = result,
+				   .indent = tap->depth ? tap->levels[tap->depth - 1].indent : 0 };
 	if (tap->cases[tap->n].name)
 		tap->n++;
 }
@@ -40,7 +43,8 @@ static void name_nested(struct tap *tap, unsigned first, const char *name)
 	for (unsigned i = first; i < tap->n; i++) {
 		char *longer;
 
-		if (tap->cases[i].depth <= tap->depth || strlen(tap->cases[i].name) > TAP_LINE_MAX)
+		if (tap->cases[i].indent <= tap->levels[tap->depth - 1].indent ||
+		    strlen(tap->cases[i].name) > TAP_LINE_MAX)
 			continue;
 		if (asprintf(&longer, "%s / %s", name, tap->cases[i].name) < 0)
 			continue;
@@ -49,11 +53,34 @@ static void name_nested(struct tap *tap, unsigned first, const char *name)
 	}
 }
 
+/* It was prose after all: what is nested in it, by a plan of its own, stays. */
+static void drop_level(struct tap *tap, const struct tap_level *level)
+{
+	unsigned kept = level->first;
+
+	for (unsigned i = level->first; i < tap->n; i++) {
+		if (tap->cases[i].indent != level->indent) {
+			tap->cases[kept++] = tap->cases[i];
+			continue;
+		}
+		free(tap->cases[i].name);
+		free(tap->cases[i].why);
+	}
+	tap->n = kept;
+	for (unsigned i = 0; i < ARRAY_SIZE(level->counts); i++)
+		tap->counts[i] -= level->counts[i];
+	tap->depth--;
+}
+
 static void close_level(struct tap *tap)
 {
 	struct tap_level *level = &tap->levels[tap->depth - 1];
 	char why[96];
 
+	if (level->guessed) {
+		drop_level(tap, level);
+		return;
+	}
 	if (level->planned != level->seen) {
 		tap->broken++;
 		if (level->planned < 0)
@@ -94,15 +121,18 @@ static bool word(const char **at, const char *what)
 }
 
 /* `ok`, `not ok`: with a number or not, then a name. */
-static bool is_result(const char *text, bool *ret_ok, const char **ret_rest)
+static bool is_result(const char *text, bool *ret_ok, bool *ret_numbered, const char **ret_rest)
 {
 	const char *at = text;
+	size_t digits;
 
 	*ret_ok = !word(&at, "not ");
 	if (!word(&at, "ok") || (*at && *at != ' '))
 		return false;
 	at += strspn(at, " ");
-	at += strspn(at, "0123456789");
+	digits = strspn(at, "0123456789");
+	*ret_numbered = digits && (!at[digits] || at[digits] == ' ');
+	at += digits;
 	at += strspn(at, " ");
 	if (word(&at, "- "))
 		at += strspn(at, " ");
@@ -114,8 +144,10 @@ static bool is_plan(const char *text, long *ret)
 {
 	int used = 0;
 
-	return sscanf(text, "1..%9ld%n", ret, &used) == 1 && *ret >= 0 &&
-	       (!text[used] || text[used] == ' ');
+	if (sscanf(text, "1..%9ld%n", ret, &used) != 1 || *ret < 0)
+		return false;
+	text += used + strspn(text + used, " ");
+	return !*text || *text == '#';
 }
 
 static bool is_version(const char *text)
@@ -145,7 +177,7 @@ static enum tap_result directive(bool ok, char *name, const char **ret_why)
 	return ok ? TAP_OK : TAP_NOT_OK;
 }
 
-static void take_result(struct tap *tap, unsigned indent, bool ok, const char *rest)
+static void take_result(struct tap *tap, unsigned indent, bool ok, bool numbered, const char *rest)
 {
 	unsigned first = tap->n, depth = tap->depth;
 	struct tap_level *level;
@@ -159,9 +191,10 @@ static void take_result(struct tap *tap, unsigned indent, bool ok, const char *r
 			first = tap->levels[i].first;
 			break;
 		}
-	level = level_at(tap, indent, false);
+	level = level_at(tap, indent, numbered);
 	if (!level)
 		return;
+	level->guessed |= level->planned < 0 && !level->versioned;
 	snprintf(name, sizeof(name), "%s", rest);
 	result = directive(ok, name, &why);
 	level->seen++;
@@ -189,6 +222,10 @@ static void take_head(struct tap *tap, unsigned indent, bool version, long plann
 {
 	struct tap_level *level = level_at(tap, indent, true);
 
+	if (level && !version && level->guessed && level->seen != planned) {
+		close_level(tap);
+		level = level_at(tap, indent, true);
+	}
 	if (level && (version ? level->versioned || level->seen || level->planned >= 0
 			      : level->planned >= 0)) {
 		close_level(tap);
@@ -197,16 +234,25 @@ static void take_head(struct tap *tap, unsigned indent, bool version, long plann
 	if (!level)
 		return;
 	level->versioned |= version;
+	level->guessed = false;
 	if (!version)
 		level->planned = planned;
 }
 
+/* `[    1.234567] `, as dmesg(1) has it: what is behind its one space is the line. */
+static const char *skip_time(const char *at)
+{
+	size_t n = *at == '[' ? 1 + strspn(at + 1, " 0123456789.") : 0;
+
+	return n > 2 && at[n] == ']' && at[n + 1] == ' ' && memchr(at, '.', n) ? at + n + 2 : at;
+}
+
 static void take_line(struct tap *tap)
 {
-	const char *at = tap->line, *rest;
+	const char *at = skip_time(tap->line), *rest;
 	unsigned indent = (unsigned)strspn(at, " ");
+	bool ok, numbered, hash = false;
 	long planned;
-	bool ok, hash = false;
 
 	at += indent;
 	if (!strcmp(at, "---") || !strcmp(at, "..."))
@@ -222,9 +268,9 @@ static void take_line(struct tap *tap)
 		take_head(tap, indent, true, 0);
 	else if (is_plan(at, &planned))
 		take_head(tap, indent, false, planned);
-	else if (is_result(at, &ok, &rest))
-		take_result(tap, indent, ok, rest);
-	else if (tap->depth && word(&at, "Bail out!"))
+	else if (is_result(at, &ok, &numbered, &rest))
+		take_result(tap, indent, ok, numbered, rest);
+	else if ((tap->depth || !indent) && word(&at, "Bail out!"))
 		tap->bailed = true;
 	else if (tap->depth && (hash || tap->in_yaml))
 		take_note(tap, at);
