@@ -44,8 +44,8 @@ struct job {
 	char *collect[COLLECT_MAX];
 	char *nets[NETS_MAX];
 	unsigned n_args, n_env, n_collect, n_nets;
-	/* Of the host: a root, folders of it to be empty, and others. `ro|rw TAG PATH` */
-	char *root, *hide[MOUNTS_MAX], *share[MOUNTS_MAX];
+	/* Of the host: a root, folders of it to be empty, and others. `ro|rw TAG PATH`. Modules are our own */
+	char *root, *modules, *hide[MOUNTS_MAX], *share[MOUNTS_MAX];
 	unsigned n_hide, n_share;
 };
 
@@ -211,6 +211,8 @@ static void take_entry(char *entry)
 		job.nets[job.n_nets++] = v;
 	else if (key(entry, "root", &v))
 		job.root = v;
+	else if (key(entry, "modules", &v))
+		job.modules = v;
 	else if (key(entry, "hide", &v) && job.n_hide < MOUNTS_MAX)
 		job.hide[job.n_hide++] = v;
 	else if (key(entry, "share", &v) && job.n_share < MOUNTS_MAX)
@@ -318,11 +320,27 @@ static long mount_root(void)
 	return r;
 }
 
+static void make_folders(char *path)
+{
+	for (char *c = path + 1; *c; c++)
+		if (*c == '/') {
+			*c = 0;
+			sys_mkdir(path, 0755);
+			*c = '/';
+		}
+	sys_mkdir(path, 0755);
+}
+
 /* It becomes ours, with what is of the host's day hidden. */
 static long enter_root(void)
 {
+	static char modules[] = "/thru/root/lib/modules";
 	long r = mount_root(), fd;
 
+	if (r >= 0 && job.modules) {
+		make_folders(modules);
+		sys_mount("/lib/modules", modules, 0, MS_BIND, 0);
+	}
 	if (r >= 0)
 		r = SYS(chdir, "/thru/root", 0, 0, 0, 0, 0);
 	if (r >= 0)
@@ -345,17 +363,6 @@ static long enter_root(void)
 	if (fd >= 0)
 		sys_close(fd);
 	return 0;
-}
-
-static void make_folders(char *path)
-{
-	for (char *c = path + 1; *c; c++)
-		if (*c == '/') {
-			*c = 0;
-			sys_mkdir(path, 0755);
-			*c = '/';
-		}
-	sys_mkdir(path, 0755);
 }
 
 static long mount_shares(void)

@@ -7,6 +7,7 @@
 #include <initramfs/closure.h>
 #include <initramfs/cpio.h>
 #include <initramfs/modules.h>
+#include <initramfs/modules_farm.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -493,11 +494,142 @@ static void broken_modules(void)
 	CHECK_ERROR("is no kernel module");
 }
 
+/* A tree as make leaves it, and another module's name for each place. */
+static void build_tree(void)
+{
+	fresh();
+	mkdir(at("fs"), 0755);
+	mkdir(at("include"), 0755);
+	mkdir(at("include/config"), 0755);
+	put_module("fs/fat.ko", "", "x");
+	put_module("fs/vfat-x.ko", "fat,nls_base", "fs-vfat");
+	put_module("nls_base.ko", "lowest", "y");
+	put_module("lowest.ko", "", "pci:v00008086d000010D3sv*sd*bc0[1-2]sc*i*");
+	put("rubbish.ko", "rubbish", 7, 0644);
+	put("modules.order",
+	    "fs/fat.o\nkernel/fs/vfat-x.ko\nnls_base.o\nlowest.o\nrubbish.o\ngone.o\n", 66, 0644);
+	put("modules.builtin", "kernel/fs/built-in.ko\n", 22, 0644);
+	put("include/config/kernel.release", "7.3.0-x\n", 8, 0644);
+}
+
+static const char *text_of(const char *name)
+{
+	static char path[PATH_MAX], text[8192];
+	struct tree_entry *entry;
+
+	snprintf(path, sizeof(path), "/lib/modules/7.3.0-x/%s", name);
+	entry = tree_find(&tree, path);
+	snprintf(text, sizeof(text), "%.*s", entry ? (int)entry->size : 0,
+		 entry ? (const char *)entry->data : "");
+	return text;
+}
+
+static void farm(void)
+{
+	struct modules_farm f;
+	struct tree_entry *link;
+	char release[32];
+
+	build_tree();
+	CHECK(modules_farm_wanted(folder, release, sizeof(release)) && !strcmp(release, "7.3.0-x"));
+	CHECK(!modules_farm_wanted(at("fs"), release, sizeof(release)));
+	CHECK_EQ(modules_farm_add(&tree, folder, "7.3.0-x", 1 << 20, &f), 0);
+	CHECK(f.n == 4 && f.gone == 2 && f.bytes == 4 * sizeof(struct module));
+	CHECK(strstr(text_of("modules.dep"), "kernel/fs/fat.ko:\n"));
+	CHECK(strstr(
+		text_of("modules.dep"),
+		"kernel/fs/vfat-x.ko: kernel/nls_base.ko kernel/lowest.ko kernel/fs/fat.ko\n"));
+	CHECK(strstr(text_of("modules.alias"), "alias fs_vfat vfat_x\n"));
+	CHECK(strstr(text_of("modules.alias"), "bc0[1-2]sc*i* lowest\n"));
+	CHECK(!strcmp(text_of("modules.builtin"), "kernel/fs/built-in.ko\n"));
+	CHECK(!memcmp(text_of("modules.dep.bin"), "\xb0\x07\xf4\x57", 3));
+	tree_deinit(&tree); /* links, into the tree */
+	CHECK_EQ(modules_farm_add(&tree, folder, "7.3.0-x", 0, &f), 0);
+	link = tree_find(&tree, "/lib/modules/7.3.0-x/kernel/fs/fat.ko");
+	CHECK(link && S_ISLNK(link->mode) && !strcmp(link->source, at("fs/fat.ko")));
+	tree_deinit(&tree); /* no room */
+	CHECK_EQ(modules_farm_add(&tree, folder, "7.3.0-x", 100, &f), 0);
+	CHECK(f.n == 4 && f.bytes > 100 && !tree.n);
+	put("include/config/kernel.release", "../x\n", 5, 0644);
+	CHECK(!modules_farm_wanted(folder, release, sizeof(release)));
+}
+
+/* What kmod's modprobe would do with it. */
+static const char *modprobe(const char *name)
+{
+	static char answer[4096];
+	char command[2 * PATH_MAX];
+	FILE *out;
+	size_t n;
+
+	snprintf(
+		command, sizeof(command),
+		"modprobe -C /dev/null -d %s/out -S 7.3.0-x --show-depends '%s' 2>&1 | sed 's,.*/kernel/,,' | "
+		"tr -d '\n'",
+		folder, name);
+	out = popen(command, "r");
+	n = out ? fread(answer, 1, sizeof(answer) - 1, out) : 0;
+	answer[n] = 0;
+	if (out)
+		pclose(out);
+	return answer;
+}
+
+static void farm_read_by_kmod(void)
+{
+	char command[2 * PATH_MAX], name[64];
+	struct modules_farm f;
+	int fd;
+
+	if (system("PATH=$PATH:/usr/sbin:/sbin; command -v modprobe cpio >/dev/null"))
+		SKIP("no kmod, or no cpio here");
+	build_tree();
+	for (unsigned i = 0; i < 300; i++) { /* names that part early and late */
+		snprintf(name, sizeof(name), "m%x%s.ko", i * 7919, i % 3 ? "_tail" : "");
+		put_module(name, "fat", i % 2 ? "acpi*:PNP0C0A:*" : "of:N*T*Cvendor,thing");
+		snprintf(command, sizeof(command), "echo %s >>%s", name, at("modules.order"));
+		CHECK(!system(command));
+	}
+	CHECK_EQ(modules_farm_add(&tree, folder, "7.3.0-x", 1 << 20, &f), 0);
+	fd = open(at("archive"), O_RDWR | O_CREAT, 0600);
+	CHECK_EQ(cpio_write(&tree, fd), 0);
+	close(fd);
+	mkdir(at("out"), 0755);
+	snprintf(command, sizeof(command), "cd %s/out && cpio -id --quiet <../archive", folder);
+	CHECK(!system(command));
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+
+	CHECK(!strcmp(modprobe("fat"), "fs/fat.ko "));
+	CHECK(!strcmp(modprobe("vfat-x"), "fs/fat.ko lowest.ko nls_base.ko fs/vfat-x.ko "));
+	CHECK(!strcmp(modprobe("fs-vfat"), "fs/fat.ko lowest.ko nls_base.ko fs/vfat-x.ko "));
+	CHECK(!strcmp(modprobe("pci:v00008086d000010D3sv0sd0bc02sc00i00"), "lowest.ko "));
+	CHECK(!strcmp(modprobe("built_in"), "builtin built_in"));
+	CHECK(strstr(modprobe("absent"), "not found"));
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "m%x%s", i * 7919, i % 3 ? "_tail" : "");
+		snprintf(command, sizeof(command), "fs/fat.ko %s.ko ", name);
+		if (i % 50 < 2)
+			CHECK(!strcmp(modprobe(name), command));
+	}
+}
+
 static const struct test tests[] = {
-	TEST(archive),           TEST(paths),          TEST(refused_files),   TEST(folders),
-	TEST(links_of_the_host), TEST(libraries),      TEST(other_machine),   TEST(scripts),
-	TEST(found_or_not),      TEST(real_program),   TEST(broken_programs), TEST(modules),
-	TEST(packed_modules),    TEST(broken_modules),
+	TEST(archive),
+	TEST(paths),
+	TEST(refused_files),
+	TEST(folders),
+	TEST(links_of_the_host),
+	TEST(libraries),
+	TEST(other_machine),
+	TEST(scripts),
+	TEST(found_or_not),
+	TEST(real_program),
+	TEST(broken_programs),
+	TEST(modules),
+	TEST(packed_modules),
+	TEST(broken_modules),
+	TEST(farm),
+	TEST(farm_read_by_kmod),
 };
 
 int main(void)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A list of all modules of a folder by name, then those asked for, depth first. The kernel takes '-' and
- * '_' in names for the same (kernel/module/main.c), and so do the comparisons here.
+ * Of all modules of a folder those asked for, depth first. The kernel takes '-' and '_' in names for the
+ * same (kernel/module/main.c), and so do the comparisons here.
  */
 #include <initramfs/modules.h>
 
 #include "modinfo.h"
+#include "module_list.h"
 
 #include <base/error.h>
 #include <base/fd.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -22,119 +22,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FILES_MAX  65536
 #define DEPTH_MAX  16
 #define MODULE_MAX (256u << 20)
 
 extern char **environ;
 
-static const struct {
-	const char *suffix, *program;
-} packers[] = { { ".xz", "xz" }, { ".zst", "zstd" }, { ".gz", "gzip" } };
-
-struct file {
-	char *path; /* relative to the folder, as its list says */
-	bool added;
-};
-
 struct modules {
 	struct tree *tree;
 	const char *folder;
-	struct file *files;
-	unsigned n, room, added;
+	struct module_list list;
+	unsigned added;
 };
-
-static int remember(struct modules *m, const char *path)
-{
-	if (m->n == m->room) {
-		unsigned room = m->room ? m->room * 2 : 256;
-		struct file *files = realloc(m->files, room * sizeof(*files));
-
-		if (!files || room > FILES_MAX * 2)
-			return fail(STATUS_HOST, ENOMEM, "%s: too many modules", m->folder);
-		m->files = files;
-		m->room = room;
-	}
-	m->files[m->n] = (struct file){ .path = strdup(path) };
-	if (!m->files[m->n].path)
-		return fail(STATUS_HOST, ENOMEM, "%s: no memory for its modules", m->folder);
-	m->n++;
-	return 0;
-}
-
-/* modules.order names objects (.o, since 6.3) or modules; in /lib/modules they are below kernel/. */
-static int read_order(struct modules *m, FILE *order)
-{
-	char line[PATH_MAX];
-	int r = 0;
-
-	while (!r && fgets(line, sizeof(line), order)) {
-		size_t len = strcspn(line, "\n");
-
-		line[len] = 0;
-		if (len > 2 && !strcmp(line + len - 2, ".o"))
-			strcpy(line + len - 2, len + 2 < sizeof(line) ? ".ko" : "");
-		if (len > 3)
-			r = remember(m, line);
-	}
-	return r;
-}
-
-static bool is_module(const char *name)
-{
-	const char *ko = strstr(name, ".ko");
-
-	if (!ko)
-		return false;
-	for (unsigned i = 0; i < ARRAY_SIZE(packers); i++)
-		if (!strcmp(ko + 3, packers[i].suffix))
-			return true;
-	return !ko[3];
-}
-
-static int scan(struct modules *m, const char *below, unsigned depth)
-{
-	char path[PATH_MAX];
-	struct dirent *entry;
-	DIR *dir;
-	int r = 0;
-
-	snprintf(path, sizeof(path), "%s/%s", m->folder, below);
-	dir = depth < DEPTH_MAX ? opendir(path) : NULL;
-	while (!r && dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' ||
-		    snprintf(path, sizeof(path), "%s%s%s", below, *below ? "/" : "",
-			     entry->d_name) >= PATH_MAX)
-			continue;
-		if (entry->d_type == DT_DIR)
-			r = scan(m, path, depth + 1);
-		else if (is_module(entry->d_name))
-			r = remember(m, path);
-	}
-	if (dir)
-		closedir(dir);
-	return r;
-}
-
-static int list(struct modules *m)
-{
-	char path[PATH_MAX];
-	struct stat st;
-	FILE *order;
-	int r;
-
-	if (stat(m->folder, &st) < 0 || !S_ISDIR(st.st_mode))
-		return fail(STATUS_USAGE, ENOENT,
-			    "%s: no folder of modules; give one that has a modules.order, or none",
-			    m->folder);
-	snprintf(path, sizeof(path), "%s/modules.order", m->folder);
-	order = fopen(path, "re");
-	if (!order)
-		return scan(m, "", 0);
-	r = read_order(m, order);
-	fclose(order);
-	return r;
-}
 
 /* The name that a path means, compared with one that is asked for. */
 static bool has_name(const char *path, const char *name)
@@ -187,13 +85,13 @@ static int open_module(const struct modules *m, const char *listed, int *ret_fd)
 	char path[PATH_MAX];
 	size_t len = strlen(listed);
 
-	for (unsigned i = 0; i < ARRAY_SIZE(packers); i++) {
-		const char *suffix = packers[i].suffix;
+	for (unsigned i = 0; i < MODULE_PACKERS; i++) {
+		const char *suffix = module_packers[i].suffix;
 		bool has = len > strlen(suffix) && !strcmp(listed + len - strlen(suffix), suffix);
 
 		snprintf(path, sizeof(path), "%s/%s%s", m->folder, listed, has ? "" : suffix);
 		if (!access(path, R_OK))
-			return unpack(path, packers[i].program, ret_fd);
+			return unpack(path, module_packers[i].program, ret_fd);
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", m->folder, names[i]);
@@ -232,7 +130,7 @@ static int put(struct modules *m, const char *listed, int fd)
 
 static int add(struct modules *m, const char *name, unsigned depth);
 
-static int add_file(struct modules *m, struct file *file, unsigned depth)
+static int add_file(struct modules *m, struct module_file *file, unsigned depth)
 {
 	char depends[4096], *rest = depends, *word;
 	struct modinfo info = { 0 };
@@ -260,9 +158,9 @@ static int add_file(struct modules *m, struct file *file, unsigned depth)
 
 static int add(struct modules *m, const char *name, unsigned depth)
 {
-	for (unsigned i = 0; i < m->n; i++)
-		if (has_name(m->files[i].path, name))
-			return add_file(m, &m->files[i], depth);
+	for (unsigned i = 0; i < m->list.n; i++)
+		if (has_name(m->list.at[i].path, name))
+			return add_file(m, &m->list.at[i], depth);
 	return 0;
 }
 
@@ -286,7 +184,7 @@ static int add_by_list(struct modules *m, FILE *list, const char *const *aliases
 	return r;
 }
 
-static int add_by_modinfo(struct modules *m, struct file *file, const char *const *aliases)
+static int add_by_modinfo(struct modules *m, struct module_file *file, const char *const *aliases)
 {
 	struct modinfo info;
 	const char *pattern;
@@ -319,9 +217,9 @@ static int add_aliases(struct modules *m, const char *const *aliases)
 		fclose(known);
 		return r;
 	}
-	for (unsigned i = 0; !r && i < m->n; i++)
-		if (strstr(m->files[i].path, "drivers/") || !strchr(m->files[i].path, '/'))
-			r = add_by_modinfo(m, &m->files[i], aliases);
+	for (unsigned i = 0; !r && i < m->list.n; i++)
+		if (strstr(m->list.at[i].path, "drivers/") || !strchr(m->list.at[i].path, '/'))
+			r = add_by_modinfo(m, &m->list.at[i], aliases);
 	return r;
 }
 
@@ -329,15 +227,13 @@ int modules_add(struct tree *tree, const char *folder, const char *const *names,
 		const char *const *aliases, unsigned *ret_n)
 {
 	struct modules m = { .tree = tree, .folder = folder };
-	int r = list(&m);
+	int r = module_list_read(folder, &m.list);
 
 	for (; !r && *names; names++)
 		r = add(&m, *names, 0);
 	if (!r)
 		r = add_aliases(&m, aliases);
-	for (unsigned i = 0; i < m.n; i++)
-		free(m.files[i].path);
-	free(m.files);
+	module_list_free(&m.list);
 	*ret_n = m.added;
 	return r;
 }

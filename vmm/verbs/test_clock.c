@@ -7,8 +7,9 @@
 
 #include <base/clock.h>
 
-#define GRACE_S 5                          /* for the guest's power-off, and for the VMM's end */
-#define INIT_NS ((uint64_t)NS_PER_S)       /* for init to answer where it stands */
+#define GRACE_S 5 /* for the guest's power-off, and for the VMM's end */
+#define ANSWER_NS \
+	((uint64_t)NS_PER_S) /* for init, or the kernel, to begin to say where it stands */
 #define TELL_NS ((uint64_t)(3 * NS_PER_S)) /* for what a guest that hangs prints then */
 
 static uint64_t after(uint64_t start, unsigned seconds)
@@ -24,12 +25,18 @@ static enum test_due stopping(const struct test_clock *c, uint64_t now, uint64_t
 
 static enum test_due asking(const struct test_clock *c, uint64_t now, uint64_t *ret_next)
 {
-	uint64_t answer = c->asked + INIT_NS, end = c->asked + TELL_NS;
+	uint64_t end = MAX(c->asked, c->broke[1]) + TELL_NS, answer = end;
+	enum test_due due = TEST_DUE_END;
 
-	*ret_next = !c->broke && answer > now ? answer : end;
-	if (!c->broke && c->last_byte < c->asked && now >= answer)
-		return TEST_DUE_BREAK;
-	return now >= end ? TEST_DUE_END : TEST_DUE_NOTHING;
+	if (!c->broke[0] && c->last_byte < c->asked) {
+		answer = c->asked + ANSWER_NS;
+		due = TEST_DUE_BREAK;
+	} else if (c->broke[0] && !c->broke[1]) {
+		answer = c->last_byte > c->broke[0] ? now : c->broke[0] + ANSWER_NS;
+		due = TEST_DUE_ANOTHER;
+	}
+	*ret_next = answer;
+	return now >= answer ? due : TEST_DUE_NOTHING;
 }
 
 /* As long as files come the guest may take its time, but for no longer than its command may. */

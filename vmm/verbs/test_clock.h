@@ -12,6 +12,7 @@ enum test_due {
 	TEST_DUE_NOTHING,
 	TEST_DUE_QUESTION, /* the guest has had its time: it is asked where it stands */
 	TEST_DUE_BREAK,    /* init did not answer to that: its kernel is asked */
+	TEST_DUE_ANOTHER,  /* ... for the rest, when it has answered */
 	TEST_DUE_END,      /* it has had the time to answer */
 	TEST_DUE_KILL,     /* the VMM did not end when it was told to */
 };
@@ -21,7 +22,7 @@ struct test_clock {
 	const uint64_t *moments;       /* of the run */
 	uint64_t last_byte, last_file; /* from the guest */
 	uint64_t heard;                /* since when it is read; the clock's own */
-	uint64_t asked, broke;         /* where it stands; by a break */
+	uint64_t asked, broke[2];      /* where it stands; by a break, and another */
 	uint64_t stopped;              /* the VMM was told to end */
 };
 

@@ -109,7 +109,9 @@ bool test_input_read(struct test_input *in, bool terminal)
 }
 
 /* The break is a byte that is part of no stream (serial.h, breaks). */
-bool test_input_break(struct test_input *in)
+bool test_input_break(struct test_input *in, char key)
 {
-	return write(in->vm->console_in, "\xffw\xfft", 4) == 4;
+	const char bytes[] = { '\xff', key };
+
+	return write(in->vm->console_in, bytes, sizeof(bytes)) == sizeof(bytes);
 }

@@ -33,7 +33,7 @@ void test_input_send(struct test_input *input);
 bool test_input_tell(struct test_input *input, const char *line);
 
 /*
- * The kernel answers to a break and a letter on its console (Documentation/admin-guide/sysrq.rst): SysRq w,
- * then t. False when its console takes no more.
+ * The kernel answers to a break and a letter on its console (Documentation/admin-guide/sysrq.rst). False when its
+ * console takes no more.
  */
-bool test_input_break(struct test_input *input) _must_check_;
+bool test_input_break(struct test_input *input, char key) _must_check_;

@@ -10,6 +10,7 @@
 
 #include <base/error.h>
 #include <base/fd.h>
+#include <base/log.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -17,6 +18,7 @@
 #include <initramfs/closure.h>
 #include <initramfs/cpio.h>
 #include <initramfs/modules.h>
+#include <initramfs/modules_farm.h>
 #include <initramfs/root.h>
 #include <pwd.h>
 #include <spawn.h>
@@ -295,6 +297,36 @@ static int add_modules(const struct test_options *o, const char *folder, struct 
 	return modules_add(tree, folder, names, aliases, &loaded);
 }
 
+/*
+ * All others of a build tree, for modprobe: copied, up to a quarter of the guest's memory, or, where the guest
+ * sees this host's files, read from the tree. The kernel itself asks for /sbin/modprobe.
+ */
+static int add_farm(const struct test_options *o, const char *folder, struct tree *tree)
+{
+	char release[128], whole[PATH_MAX];
+	bool links = test_shared_sees(o, folder, whole);
+	uint64_t room = links ? 0 : o->run.mem / 4;
+	struct modules_farm farm;
+	int r;
+
+	if (!modules_farm_wanted(folder, release, sizeof(release)))
+		return 0;
+	r = modules_farm_add(tree, links ? whole : folder, release, room, &farm);
+	if (r)
+		return r;
+	if (farm.gone)
+		log_warn("%s: %u of its modules.order are not there; run make modules there",
+			 folder, farm.gone);
+	if (room && farm.bytes > room)
+		log_warn(
+			"%s: its modules (%u MiB) are too many to be copied: the guest has those of "
+			"its devices; to have them all give it --root /, or more --mem",
+			folder, (unsigned)(farm.bytes >> 20));
+	if (!o->root && tree_find(tree, BIN "/modprobe") && !tree_find(tree, "/sbin/modprobe"))
+		r = tree_link(tree, "/sbin/modprobe", BIN "/modprobe");
+	return r;
+}
+
 /* Its names, from itself: which there are depends on how it was built. */
 static FILE *list_applets(char *busybox, pid_t *ret_pid)
 {
@@ -412,6 +444,8 @@ int test_root_make(const struct test_options *o, const struct test_kernel *kerne
 		r = add_frame(ret);
 	if (!r && *kernel->modules)
 		r = add_modules(o, kernel->modules, ret);
+	if (!r && *kernel->modules)
+		r = add_farm(o, kernel->modules, ret);
 	return r;
 }
 

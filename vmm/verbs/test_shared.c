@@ -11,6 +11,7 @@
 #include <base/error.h>
 #include <base/log.h>
 #include <errno.h>
+#include <initramfs/modules_farm.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,8 @@ int test_shared_find(struct test_options *o)
 	return r || !o->root ? r : add_root(o);
 }
 
+static const char *const of_today[] = { "/tmp", "/var/tmp", "/var/log", "/var/cache" };
+
 static bool is_below(const char *path, const char *folder)
 {
 	size_t len = strlen(folder);
@@ -98,19 +101,30 @@ static void hide(const char *folder, const char *cwd, const char *command, FILE 
 		fprintf(job, "hide=%s%c", folder, 0);
 }
 
+bool test_shared_sees(const struct test_options *o, const char *path, char *ret)
+{
+	bool sees = o->root && !strcmp(o->root, "/") && realpath(path, ret) &&
+		    !is_below(ret, "/run");
+
+	for (unsigned i = 0; i < ARRAY_SIZE(of_today); i++)
+		sees = sees && !is_below(ret, of_today[i]);
+	return sees;
+}
+
 void test_shared_tell(const struct test_options *o, const char *modules, const char *cwd, FILE *job)
 {
-	static const char *const of_today[] = { "/tmp", "/var/tmp", "/var/log", "/var/cache" };
 	const char *command = o->command ? o->command[0] : "";
+	char release[128];
 
 	if (o->root) {
 		fprintf(job, "root=" ROOT_TAG "%c", 0);
 		for (unsigned i = 0; i < ARRAY_SIZE(of_today); i++)
 			hide(of_today[i], cwd, command, job);
 		/* The modules there are of other kernels, unless this is one of the host's. */
-		if (test_root_is_here(o) && !is_below(modules, "/lib/modules") &&
-		    !is_below(modules, "/usr/lib/modules"))
-			hide("/lib/modules", cwd, command, job);
+		if (modules_farm_wanted(modules, release, sizeof(release)) ||
+		    (test_root_is_here(o) && !is_below(modules, "/lib/modules") &&
+		     !is_below(modules, "/usr/lib/modules")))
+			fprintf(job, "modules=own%c", 0);
 	}
 	for (unsigned i = 0; i < o->run.n_shares; i++)
 		if (!o->run.shares[i].whole)
