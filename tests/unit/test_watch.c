@@ -6,12 +6,14 @@
 #include "test.h"
 
 #include "../../vmm/verbs/test_clock.h"
+#include "../../vmm/verbs/test_log.h"
 #include "../../vmm/verbs/test_message.h"
 #include "../../vmm/verbs/test_output.h"
 
 #include <base/clock.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -119,12 +121,19 @@ static void asked_where_it_stands(void)
 	CHECK_EQ(due(LINK_STARTED, 501 * S - 1), TEST_DUE_NOTHING);
 	CHECK_EQ(next, 501 * S);
 	CHECK_EQ(due(LINK_STARTED, 501 * S), TEST_DUE_BREAK);
-	clock_seen.broke = 501 * S;
-	CHECK_EQ(due(LINK_STARTED, 503 * S - 1), TEST_DUE_NOTHING);
-	CHECK_EQ(next, 503 * S);
-	CHECK_EQ(due(LINK_STARTED, 503 * S), TEST_DUE_END);
+	clock_seen.broke[0] = 501 *
+			      S; /* one key at a time: the next when it has answered, or not */
+	CHECK_EQ(due(LINK_STARTED, 502 * S - 1), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 502 * S);
+	CHECK_EQ(due(LINK_STARTED, 502 * S), TEST_DUE_ANOTHER);
+	clock_seen.last_byte = 501 * S + 1;
+	CHECK_EQ(due(LINK_STARTED, 501 * S + 2), TEST_DUE_ANOTHER);
+	clock_seen.broke[1] = 502 * S;
+	CHECK_EQ(due(LINK_STARTED, 505 * S - 1), TEST_DUE_NOTHING);
+	CHECK_EQ(next, 505 * S);
+	CHECK_EQ(due(LINK_STARTED, 505 * S), TEST_DUE_END);
 	/* An answer: no break. */
-	clock_seen.broke = 0;
+	clock_seen.broke[0] = clock_seen.broke[1] = 0;
 	clock_seen.last_byte = 500 * S + 1;
 	CHECK_EQ(due(LINK_STARTED, 502 * S), TEST_DUE_NOTHING);
 	CHECK_EQ(next, 503 * S);
@@ -210,9 +219,43 @@ static void reader(void)
 	close(ends[1]);
 }
 
+/* Cut in the middle of what comes, at a byte; and told in a line of its own. */
+static void log_of_bounded_size(void)
+{
+	static uint8_t bytes[MIB(1) + 1];
+	static const char told[] = "\nthru: the log was cut here: 6291526 bytes more came\n";
+	FILE *file = tmpfile();
+	struct test_log log = { .fd = file ? fileno(file) : -1 };
+	char end[sizeof(told)] = { 0 };
+
+	CHECK(file);
+	memset(bytes, 'x', sizeof(bytes));
+	for (unsigned i = 0; i < 70; i++)
+		test_log_write(&log, bytes, sizeof(bytes));
+	CHECK_EQ(lseek(log.fd, 0, SEEK_END), TEST_LOG_MAX);
+	test_log_finish(&log);
+	CHECK_EQ(lseek(log.fd, 0, SEEK_END), TEST_LOG_MAX + sizeof(told) - 1);
+	CHECK_EQ(pread(log.fd, end, sizeof(told) - 1, TEST_LOG_MAX), sizeof(told) - 1);
+	CHECK(!strcmp(end, told) && !log.lost);
+	/* Exactly full is not cut. */
+	CHECK(!ftruncate(log.fd, 0) && !lseek(log.fd, 0, SEEK_SET));
+	log = (struct test_log){ .fd = log.fd };
+	for (unsigned i = 0; i < 64; i++)
+		test_log_write(&log, bytes, MIB(1));
+	test_log_finish(&log);
+	CHECK_EQ(lseek(log.fd, 0, SEEK_END), TEST_LOG_MAX);
+	fclose(file);
+	/* A full disk is told, and nothing else is written. */
+	log = (struct test_log){ .fd = open("/dev/full", O_WRONLY) };
+	test_log_write(&log, bytes, 1);
+	test_log_write(&log, bytes, 1);
+	CHECK(log.lost && log.bytes == 1);
+	close(log.fd);
+}
+
 static const struct test tests[] = {
 	TEST(limits),    TEST(slow_reader),           TEST(silence),
 	TEST(power_off), TEST(asked_where_it_stands), TEST(last_words),
-	TEST(reader),
+	TEST(reader),    TEST(log_of_bounded_size),
 };
 TEST_MAIN(tests)

@@ -133,7 +133,7 @@ static int prepare(struct test *t)
 {
 	int r = test_outputs_open(&t->options, &t->outputs);
 
-	t->watch.log_fd = t->outputs.log;
+	t->watch.log_file.fd = t->outputs.log;
 	if (!r)
 		r = read_rules(t);
 	if (!r)
@@ -259,9 +259,9 @@ static int conclude(struct test *t, int r)
 		report.moments[i] = t->watch.moments[i] ? t->watch.moments[i] - t->start : 0;
 	status = verdict_status(decision.verdict, decision.status);
 	test_show_log(&report);
-	if (t->watch.log_lost)
-		log_warn("--log %s: %s; it is not whole", o->log, t->watch.log_lost);
-	if ((!test_outputs_write(o, &t->outputs, &report) || t->watch.log_lost) && !status)
+	if (t->watch.log_file.lost)
+		log_warn("--log %s: %s; it is not whole", o->log, t->watch.log_file.lost);
+	if ((!test_outputs_write(o, &t->outputs, &report) || t->watch.log_file.lost) && !status)
 		status = STATUS_TEST_RUNNER;
 	error_clear();
 	if (t->try)
@@ -324,7 +324,8 @@ int verb_test(int argc, char **argv)
 
 	if (!t)
 		return STATUS_TEST_RUNNER;
-	t->root_fd = t->outputs.log = t->outputs.json = t->outputs.junit = t->watch.log_fd = -1;
+	t->root_fd = t->outputs.log = t->outputs.json = t->outputs.junit = -1;
+	t->watch.log_file.fd = -1;
 	t->watch.options = &t->options;
 	collect_init(&t->watch.collect);
 	r = options_parse_test(argc, argv, &t->options);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "run.h"
+#include "test_log.h"
 #include "test_message.h"
 
 #include <cli/options.h>
@@ -54,9 +55,8 @@ struct test_watch {
 	struct run_account account; /* as the VM's process told it */
 	uint64_t moments[MOMENT_N]; /* clock_ns(); 0: it did not come to that */
 	uint64_t peak_kib;
-	int log_fd; /* -1: none */
+	struct test_log log_file;
 	struct test_message vm_message;
-	const char *log_lost; /* why the log is not whole */
 };
 
 /*

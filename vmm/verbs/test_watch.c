@@ -3,7 +3,7 @@
  * One guest, watched from its first byte to its last. One thread, one poll(2): the console (here), the VMM's own
  * words (test_message.c), our standard streams (test_output.c, test_input.c), signals, the clock (test_clock.c).
  * Nothing here waits for the guest alone, and what a guest sends without end is bounded: by what our own
- * output takes, and for the log by LOG_MAX.
+ * output takes, and for the log by TEST_LOG_MAX.
  */
 #include "test.h"
 
@@ -31,8 +31,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHUNK   4096
-#define LOG_MAX MIB(64)
+#define CHUNK 4096
 
 struct watch {
 	struct test_watch *t;
@@ -45,7 +44,6 @@ struct watch {
 	struct test_input input;
 	struct test_clock clock;
 	bool ended;
-	uint64_t log_cut;
 };
 
 /* --- out --- */
@@ -81,7 +79,6 @@ static void write_out(struct watch *w, unsigned i)
 	stop(w);
 }
 
-/* The log may not stop the run: a verdict is worth more. */
 static void to_log(struct watch *w, const uint8_t *bytes, size_t n)
 {
 	struct test_watch *t = w->t;
@@ -89,12 +86,7 @@ static void to_log(struct watch *w, const uint8_t *bytes, size_t n)
 	klog_feed(&t->log, (const char *)bytes, n);
 	if (t->options->verbose && fd_write_all(STDERR_FILENO, bytes, n))
 		t->facts.output_lost = "standard error";
-	if (t->log_fd < 0 || t->log_lost)
-		return;
-	if (t->log.bytes > LOG_MAX)
-		w->log_cut += n;
-	else if (fd_write_all(t->log_fd, bytes, n))
-		t->log_lost = strerror(errno);
+	test_log_write(&t->log_file, bytes, n);
 }
 
 /* --- in --- */
@@ -198,10 +190,11 @@ static void read_input(struct watch *w)
 
 /* --- ends --- */
 
-static void ask_by_break(struct watch *w)
+/* Key by key: of all that it finds in its port at a time Linux keeps one (include/linux/serial_core.h). */
+static void ask_by_break(struct watch *w, unsigned which)
 {
-	w->clock.broke = clock_ns();
-	if (!test_input_break(&w->input))
+	w->clock.broke[which] = clock_ns();
+	if (!test_input_break(&w->input, "wt"[which]) && !which)
 		log_warn("the guest's console takes no more input; its kernel is not asked where "
 			 "it stands");
 }
@@ -213,7 +206,7 @@ static void ask(struct watch *w, const struct test_patience *patience)
 	w->t->facts.seconds = patience->seconds;
 	w->clock.asked = clock_ns();
 	if (w->t->control.state != LINK_STARTED) {
-		ask_by_break(w);
+		ask_by_break(w, 0);
 		return;
 	}
 	test_input_tell(&w->input, "sysrq w\n");
@@ -270,6 +263,9 @@ static uint64_t keep_time(struct watch *w)
 	struct test_patience patience;
 	uint64_t now = clock_ns(), next;
 
+	/* Its process is no more, and the number may be somebody else's. Who reads us may take all day. */
+	if (w->ended)
+		return UINT64_MAX;
 	switch (test_clock_due(&w->clock, w->t->options, w->t->control.state, has_room(w), now,
 			       &next, &patience)) {
 	case TEST_DUE_NOTHING:
@@ -278,8 +274,11 @@ static uint64_t keep_time(struct watch *w)
 		ask(w, &patience);
 		return now;
 	case TEST_DUE_BREAK:
-		ask_by_break(w);
-		break;
+		ask_by_break(w, 0);
+		return now;
+	case TEST_DUE_ANOTHER:
+		ask_by_break(w, 1);
+		return now;
 	case TEST_DUE_END:
 		stop(w);
 		break;
@@ -320,7 +319,7 @@ static void turn(struct watch *w)
 	};
 	uint64_t next = keep_time(w);
 
-	if (poll(p, ARRAY_SIZE(p), w->ended ? 0 : wait_ms(next)) < 0)
+	if (poll(p, ARRAY_SIZE(p), wait_ms(next)) < 0)
 		return;
 	if (p[0].revents)
 		read_signal(w);
@@ -353,15 +352,12 @@ static bool done(const struct watch *w)
 
 static void finish(struct watch *w)
 {
-	static const char cut[] = "\nthru: the log was cut here: %llu bytes more came\n";
-
 	w->t->account = *w->account;
 	w->t->moments[MOMENT_FIRST] = w->account->first_ns;
 	munmap(w->account, sizeof(*w->account));
 	klog_finish(&w->t->log);
 	tap_finish(&w->t->tap);
-	if (w->log_cut && w->t->log_fd >= 0 && !w->t->log_lost)
-		dprintf(w->t->log_fd, cut, (unsigned long long)w->log_cut);
+	test_log_finish(&w->t->log_file);
 	w->t->facts.vm_message = test_message_reason(&w->t->vm_message, w->t->options->verbose,
 						     &w->t->facts.device);
 	w->t->facts.log = &w->t->log;
