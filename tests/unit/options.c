@@ -564,6 +564,11 @@ static void test_verb(void)
 	CHECK(test.run.cpus == 2 && test.run.mem == GIB(1) && test.run.n_vfio == 1);
 	CHECK(!strcmp(test.vfio.at[0], "0000:00:02.0") && !test.vfio.at[1]);
 	CHECK(!strcmp(test.run.cmdline, "x y") && test.add.n == 2 && test.env.n == 1);
+	CHECK(!test.run.nested && !test.run.pmu);
+	CHECK(!parse_test(
+		"--kernel|k|--cpu-nested|--pmu|--vfio|0000:00:02.0|--vfio-api|group|--|a"));
+	CHECK(test.run.nested && test.run.pmu && test.run.vfio_api == VFIO_WAY_GROUP);
+	CHECK(!parse_test("--kernel|t|--bisect|--no-boot-skips|-v"));
 	CHECK(test.bisect && test.no_boot_skips && test.verbose && !test.command);
 	CHECK(test.repeat == 1 && !test.retry && !test.jobs && !test.fail_fast);
 	CHECK(!parse_test("--kernel|k|--repeat|9|--jobs|3|--retry|2|--fail-fast|--|a"));

@@ -31,7 +31,8 @@ static int pass(void *to, const char *name, const char *value)
 	if (w->n + 2 >= (int)ARRAY_SIZE(w->run))
 		return options_refuse("%s: given too often; leave some out", name);
 	w->run[w->n++] = (char *)(uintptr_t)name;
-	w->run[w->n++] = (char *)(uintptr_t)value;
+	if (value) /* else it is a word of its own */
+		w->run[w->n++] = (char *)(uintptr_t)value;
 	return 0;
 }
 
@@ -59,6 +60,17 @@ PASSED(disk)
 PASSED(net)
 PASSED(vsock)
 PASSED(virtiofsd)
+PASSED(pmu)
+
+static int set_vfio_api(void *to, const char *value)
+{
+	return pass(to, "--vfio-api", value);
+}
+
+static int set_nested(void *to, const char *value)
+{
+	return pass(to, "--cpu-nested", value);
+}
 
 static int set_vfio(void *to, const char *value)
 {
@@ -275,7 +287,7 @@ const struct option options_test[] = {
 	  "a folder in the guest, at the same path;\n"
 	  "DIR[:/GUESTPATH][,ro]" },
 	{ "--virtiofsd", "FILE", false, set_virtiofsd, "who serves both [found on this host]" },
-	{ "--cpus", "N", false, set_cpus, "as for thru run, like the next seven" },
+	{ "--cpus", "N", false, set_cpus, "as for thru run, like the next ten" },
 	{ "--mem", "SIZE", false, set_mem, "[512M]" },
 	{ "--vfio", "DEVICE", true, set_vfio, "give the guest a PCI function" },
 	{ "--disk", "FILE", true, set_disk, "a virtio disk, as for thru run" },
@@ -285,7 +297,10 @@ const struct option options_test[] = {
 	{ "--vsock", "CID", false, set_vsock, "sockets between host and guest" },
 	{ "--vhost-user", "TYPE", true, set_vhost_user, "TYPE,socket=PATH, as for thru run" },
 	{ "--iommufd", "fd=N", false, set_iommufd, "use this open /dev/iommu" },
+	{ "--vfio-api", "WAY", false, set_vfio_api, "insist on a way to the devices" },
 	{ "--allow", "WHAT", true, set_allow, "unsafe-interrupts or acs-override" },
+	{ "--cpu-nested", NULL, false, set_nested, "let the guest have guests" },
+	{ "--pmu", NULL, false, set_pmu, "give the guest performance counters" },
 	{ "--cmdline", "STRING", false, set_cmdline, "more for the kernel's command line" },
 	{ "--env", "NAME=VALUE", true, set_env, "for COMMAND" },
 	{ "--cwd", "DIR", false, set_cwd, "COMMAND's folder in the guest [where thru is]" },
