@@ -51,13 +51,17 @@ int closure_find(const char *command, const char *path, char *ret)
 {
 	char folder[PATH_MAX], *found;
 	bool is_path = strchr(command, '/') != NULL;
+	struct stat st;
 
+	if (!*command)
+		return fail(STATUS_USAGE, ENOENT, "the command is an empty word; give a program");
 	while (!is_path && path && *path) {
 		size_t len = strcspn(path, ":");
 		int n = snprintf(folder, sizeof(folder), "%.*s/%s", (int)len, path, command);
 
 		path += len + (path[len] == ':');
-		if (!len || n >= PATH_MAX || access(folder, X_OK))
+		if (!len || n >= PATH_MAX || access(folder, X_OK) || stat(folder, &st) ||
+		    !S_ISREG(st.st_mode))
 			continue;
 		command = folder;
 		is_path = true;

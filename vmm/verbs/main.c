@@ -10,6 +10,7 @@
 #include <base/error.h>
 #include <base/log.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,10 +72,23 @@ static int dispatch(int argc, char **argv)
 	return STATUS_USAGE;
 }
 
+/*
+ * Whoever starts us with a standard stream closed has no use for it: it is not to be the next file that is
+ * opened here. Open the other way round, so that it fails as a closed one does.
+ */
+static void fill_streams(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
+			_exit(STATUS_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
-	int status = dispatch(argc, argv);
+	int status;
 
+	fill_streams();
+	status = dispatch(argc, argv);
 	if (*error_message())
 		log_error(error_message());
 	/* Output that could not be written is a failure although the work was done. */
