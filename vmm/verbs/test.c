@@ -15,6 +15,7 @@
 #include <base/log.h>
 #include <errno.h>
 #include <initramfs/tree.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -326,6 +327,9 @@ int verb_test(int argc, char **argv)
 		return STATUS_TEST_RUNNER;
 	t->root_fd = t->outputs.log = t->outputs.json = t->outputs.junit = -1;
 	t->watch.log_file.fd = -1;
+	/* What cannot be written is told, and is no end: a limit on files (ulimit -f), a reader that has gone. */
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	t->watch.options = &t->options;
 	collect_init(&t->watch.collect);
 	r = options_parse_test(argc, argv, &t->options);
