@@ -39,7 +39,7 @@ struct error {
  * Record why something failed and return -errnum (errnum is positive, as in errno).
  * This thread's first record wins until error_clear(): it is nearest to the cause.
  * The text has no newline and no "thru:" prefix; it reads "OBJECT: what is wrong; what to do". One that ends
- * with strerror(errnum), or "out of memory", gets what to do by the errno; so does each of too many open files.
+ * with strerror(errnum), or is of ENOMEM, gets what to do by the errno; so does each of too many open files.
  */
 int fail(enum exit_status status, int errnum, const char *fmt, ...) _printf_(3, 4);
 

@@ -64,7 +64,7 @@ static void advise(struct error *error, int errnum)
 		return;
 	if (strchr(error->text, ';'))
 		return;
-	if (ends_with(error->text, len, why) || ends_with(error->text, len, ": out of memory"))
+	if (errnum == ENOMEM || ends_with(error->text, len, why))
 		snprintf(error->text + len, sizeof(error->text) - len, "; %s", remedy(errnum));
 }
 

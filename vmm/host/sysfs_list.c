@@ -37,7 +37,7 @@ static int list_add(struct bdf_list *list, const char *path, unsigned depth)
 
 	if (!dir)
 		return -errno;
-	while (!r && (entry = readdir(dir))) {
+	while (errno = 0, !r && (entry = readdir(dir))) {
 		if (!bdf_parse(entry->d_name, &bdf))
 			continue;
 		more = reallocarray(list->bdfs, list->n + 1, sizeof(bdf));
@@ -51,6 +51,7 @@ static int list_add(struct bdf_list *list, const char *path, unsigned depth)
 		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < PATH_MAX)
 			r = list_add(list, below, depth - 1);
 	}
+	r = r ? r : -errno;
 	closedir(dir);
 	return r;
 }
@@ -125,22 +126,27 @@ static int list_members(const char *path, struct group_member **ret, unsigned *r
 	struct dirent *entry;
 	unsigned n = 0;
 	DIR *dir = opendir(path);
+	int r;
 
 	if (!dir)
 		return -errno;
-	while ((entry = readdir(dir))) {
+	while (errno = 0, (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
 		more = reallocarray(list, n + 1, sizeof(*list));
 		if (!more) {
-			free(list);
-			closedir(dir);
-			return -ENOMEM;
+			errno = ENOMEM;
+			break;
 		}
 		list = more;
 		read_member(path, entry->d_name, &list[n++]);
 	}
+	r = -errno;
 	closedir(dir);
+	if (r) {
+		free(list);
+		return r;
+	}
 	if (n)
 		qsort(list, n, sizeof(*list), compare_members);
 	*ret = list;

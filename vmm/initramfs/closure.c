@@ -311,6 +311,9 @@ int closure_add(struct tree *tree, const char *program, const char *search)
 	/* The loader in the guest finds them by the same index, where there is one. */
 	if (!r && c.cache.bytes)
 		r = tree_host_file(tree, LDCACHE_PATH, real);
+	if (r == -ENOENT && !*error_message())
+		r = fail(STATUS_HOST, ENOENT, "%s: it vanished while it was read; try again",
+			 LDCACHE_PATH);
 	free(c.todo);
 	ldcache_deinit(&c.cache);
 	return r;

@@ -48,7 +48,10 @@ int tree_host_file(struct tree *tree, const char *path, char *ret_real)
 		memmove(left, left + skip, strlen(left + skip) + 1);
 		snprintf(at, sizeof(at), "/%s", done);
 		if (lstat(at, &st) < 0)
-			return -ENOENT;
+			return errno == ENOENT || errno == ENOTDIR
+				       ? -ENOENT
+				       : fail(STATUS_HOST, errno, "%s: %s; give what can be read",
+					      at, strerror(errno));
 		if (!S_ISLNK(st.st_mode))
 			continue;
 		r = host_link(tree, at, target);
@@ -77,7 +80,7 @@ static int add_folder(struct tree *tree, const char *from, const char *to, unsig
 			    strerror(errno));
 	if (depth > DEPTH_MAX)
 		r = tree_too_long(from);
-	while (!r && (entry = readdir(dir))) {
+	while (errno = 0, !r && (entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
 		if (snprintf(outside, PATH_MAX, "%s/%s", from, entry->d_name) >= PATH_MAX ||
@@ -86,6 +89,9 @@ static int add_folder(struct tree *tree, const char *from, const char *to, unsig
 		else
 			r = add(tree, outside, inside, depth + 1);
 	}
+	if (!r && errno)
+		r = fail(STATUS_HOST, errno, "--add %s: its files cannot be listed: %s", from,
+			 strerror(errno));
 	closedir(dir);
 	return r;
 }

@@ -390,8 +390,9 @@ int test_watch_run(struct test_watch *t, const struct run_options *guest,
 	t->facts.vm = -1;
 	w->account = mmap(NULL, sizeof(*w->account), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	r = w->account == MAP_FAILED ? fail(STATUS_HOST, ENOMEM, "no memory to watch a guest")
-				     : test_signals_open(SIGWINCH, NULL, &w->signals);
+	r = w->account == MAP_FAILED
+		    ? fail(STATUS_HOST, errno, "memory to watch a guest: %s", strerror(errno))
+		    : test_signals_open(SIGWINCH, NULL, &w->signals);
 	moment(w, MOMENT_VM);
 	if (!r)
 		r = test_vm_start(&w->vm, ports, ret_child);
