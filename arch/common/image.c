@@ -23,9 +23,10 @@ int image_init(struct image *image, const char *path, int fd)
 	struct stat st;
 	off_t end;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(STATUS_IMAGE, fd < 0 ? ENOENT : errno,
-			    "%s: cannot be read; check the path", path);
+	if (fd < 0)
+		return fail(STATUS_IMAGE, ENOENT, "%s: cannot be read; check the path", path);
+	if (fstat(fd, &st) < 0)
+		return fail(STATUS_IMAGE, errno, "%s: cannot be read: %s", path, strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return fail(STATUS_IMAGE, EISDIR, "%s: is a directory; give a file", path);
 	end = lseek(fd, 0, SEEK_END); /* also the size of a block device */

@@ -20,8 +20,8 @@ static int open_one(const char *path, int *ret_fd)
 	struct stat st;
 	int r = fd_open_output(path, ret_fd);
 
-	if (!r && (fstat(*ret_fd, &st) < 0 || !S_ISREG(st.st_mode)))
-		r = -EINVAL;
+	if (!r)
+		r = fstat(*ret_fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
 	return r ? fail(STATUS_OUTPUT, -r,
 			"--serial file:%s: %s; with max= it takes a regular file in a folder that can be "
 			"written",

@@ -90,6 +90,13 @@ static void too_many_open_files(void)
 	CHECK(!strcmp(error_message(),
 		      "--disk x: Too many open files; raise the limit on open files: ulimit -n"));
 	error_clear();
+	fail(STATUS_OUTPUT, ENOMEM, "--trace x: %s; choose another path", strerror(ENOMEM));
+	CHECK(!strcmp(error_message(),
+		      "--trace x: Cannot allocate memory; free memory on the host"));
+	error_clear();
+	fail(STATUS_HOST, ENOMEM, "guest memory: %s; ask for less", strerror(ENOMEM));
+	CHECK(!strcmp(error_message(), "guest memory: Cannot allocate memory; ask for less"));
+	error_clear();
 	fail(STATUS_IMAGE, ENOENT, "kernel x: %s; give another path", strerror(ENOENT));
 	CHECK(!strcmp(error_message(), "kernel x: No such file or directory; give another path"));
 	error_clear();

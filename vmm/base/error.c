@@ -48,21 +48,28 @@ static bool ends_with(const char *text, size_t len, const char *end)
 }
 
 /*
- * What the operator typed wrong is told by whoever found it. That there are no more open files has one
- * remedy wherever it happens, whatever else may be wrong with what was to be opened.
+ * What there is to do about some errnos wherever they happen, whatever else may be wrong with what was to be
+ * opened: that there are no more open files, and of files, that the host has no memory. Of guest memory, and of
+ * what is locked for a device, the place knows better.
  */
+static bool speaks_for_itself(enum exit_status status, int errnum)
+{
+	return errnum == EMFILE || errnum == ENFILE ||
+	       (errnum == ENOMEM && status != STATUS_FAILURE && status != STATUS_HOST);
+}
+
+/* What the operator typed wrong is told by whoever found it. */
 static void advise(struct error *error, int errnum)
 {
 	const char *why = strerror(errnum);
 	char *rest = strstr(error->text, why);
+	bool alone = rest && speaks_for_itself(error->status, errnum);
 	size_t len;
 
-	if (rest && (errnum == EMFILE || errnum == ENFILE))
+	if (alone)
 		rest[strlen(why)] = 0;
 	len = strlen(error->text);
-	if (error->status == STATUS_USAGE && errnum != EMFILE && errnum != ENFILE)
-		return;
-	if (strchr(error->text, ';'))
+	if ((error->status == STATUS_USAGE && !alone) || strchr(error->text, ';'))
 		return;
 	if (errnum == ENOMEM || ends_with(error->text, len, why))
 		snprintf(error->text + len, sizeof(error->text) - len, "; %s", remedy(errnum));
