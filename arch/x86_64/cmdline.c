@@ -88,14 +88,26 @@ static bool value_has(const struct word *word, const char *value)
 	return false;
 }
 
+/*
+ * What leaves the guest without an IOAPIC, its two ways not to start other processors and to leave ACPI's
+ * routing alone included (arch_disable_smp_support(), acpi_noirq_set()), without a local APIC, or without ticks
+ * from that. The last part is the value that it takes, where it is not any.
+ */
+static const struct {
+	const char *told, *name, *value;
+} deadly[] = {
+	{ "noapic", "noapic", NULL },           { "nosmp", "nosmp", NULL },
+	{ "maxcpus=0", "maxcpus", "0" },        { "acpi=noirq", "acpi", "noirq" },
+	{ "pci=noacpi", "pci", "noacpi" },      { "nolapic", "nolapic", NULL },
+	{ "disableapic", "disableapic", NULL }, { "nolapic_timer", "nolapic_timer", NULL },
+	{ "noapictimer", "noapictimer", NULL },
+};
+
 void cmdline_read(const char *text, struct cmdline_words *ret)
 {
-	/* The first two: no IOAPIC, no local APIC (two names); the others: no ticks from that. */
-	static const char *const deadly[] = { "noapic", "nolapic", "disableapic", "nolapic_timer",
-					      "noapictimer" };
 	struct word word;
 
-	memset(ret, 0, sizeof(*ret));
+	*ret = (struct cmdline_words){ .acpi_off = false };
 	for (text = skip_space(text); *text;) {
 		text = next_word(text, &word);
 		if (name_is(&word, "__") && !word.value)
@@ -109,8 +121,9 @@ void cmdline_read(const char *text, struct cmdline_words *ret)
 		     value_has(&word, "conf2")))
 			ret->no_ecam = true;
 		for (unsigned i = 0; i < ARRAY_SIZE(deadly); i++)
-			if (name_is(&word, deadly[i]) && !*ret->no_interrupts)
-				strcpy(ret->no_interrupts, deadly[i]);
+			if (!ret->no_interrupts && name_is(&word, deadly[i].name) &&
+			    (!deadly[i].value || value_has(&word, deadly[i].value)))
+				ret->no_interrupts = deadly[i].told;
 	}
 }
 
@@ -119,7 +132,7 @@ int cmdline_check(const char *text)
 	struct cmdline_words words;
 
 	cmdline_read(text, &words);
-	if (*words.no_interrupts && !words.acpi_off)
+	if (words.no_interrupts && !words.acpi_off)
 		return fail(
 			STATUS_USAGE, EINVAL,
 			"--cmdline: %s: this machine is described by ACPI, as one with local APICs "

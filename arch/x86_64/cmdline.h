@@ -7,8 +7,7 @@
 struct cmdline_words {
 	bool acpi_off;
 	bool no_ecam; /* pci=nommconf, conf1, conf2: configuration space by ports only */
-	char no_interrupts
-		[16]; /* the word that takes the timer or all interrupts away; "" is none */
+	const char *no_interrupts; /* the word that takes the timer or all of them away, or NULL */
 };
 
 /* Pure. The text is read as the kernel does: words, quotes, up to `--`. */

@@ -705,6 +705,16 @@ static void cmdline_words(void)
 		{ "acpi=offline acpi =off xacpi=off", "", false },
 		{ "nolapic acpi=off", "nolapic", true },
 		{ "pci=off acpi=strict", "", false },
+		{ "nosmp", "nosmp", false },
+		{ "maxcpus=0", "maxcpus=0", false },
+		{ "maxcpus=1 maxcpus", "", false },
+		{ "acpi=noirq", "acpi=noirq", false },
+		{ "acpi=noirqx acpi=strict", "", false },
+		{ "pci=noacpi", "pci=noacpi", false },
+		{ "pci=nomsi,noacpi", "pci=noacpi", false },
+		{ "pci=noacpi,nomsi", "pci=noacpi", false },
+		{ "pci=noacpix,xnoacpi,, pci=", "", false },
+		{ "pci", "", false },
 		{ "=off \"", "", false },
 	};
 	static const struct {
@@ -724,12 +734,13 @@ static void cmdline_words(void)
 	struct cmdline_words words;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *word;
+
 		cmdline_read(cases[i].text, &words);
-		if (strcmp(words.no_interrupts, cases[i].word) ||
-		    words.acpi_off != cases[i].acpi_off)
-			printf("# \"%s\": \"%s\", %d\n", cases[i].text, words.no_interrupts,
-			       words.acpi_off);
-		CHECK(!strcmp(words.no_interrupts, cases[i].word));
+		word = words.no_interrupts ? words.no_interrupts : "";
+		if (strcmp(word, cases[i].word) || words.acpi_off != cases[i].acpi_off)
+			printf("# \"%s\": \"%s\", %d\n", cases[i].text, word, words.acpi_off);
+		CHECK(!strcmp(word, cases[i].word));
 		CHECK_EQ(words.acpi_off, cases[i].acpi_off);
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(ecam); i++) {

@@ -26,6 +26,7 @@ static const struct {
 	{ EAGAIN, "end other processes, or raise the limit on them: ulimit -u" },
 	{ ENOSPC,
 	  "a limit of the host is reached: see its kernel log (dmesg), or end other programs" },
+	{ EFBIG, "raise the limit on the size of files: ulimit -f" },
 	{ EPERM, "something on the host forbids it (seccomp, a security module): run as root" },
 	{ EACCES,
 	  "something on the host forbids it (permissions, a security module): run as root" },

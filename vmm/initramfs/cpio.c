@@ -28,7 +28,7 @@ struct writer {
 
 static int lost(int r)
 {
-	return fail(STATUS_HOST, -r, "initramfs: %s; there is too little memory", strerror(-r));
+	return fail(STATUS_HOST, -r, "initramfs: %s", strerror(-r));
 }
 
 static int flush(struct writer *w)

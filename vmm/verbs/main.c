@@ -11,6 +11,7 @@
 #include <base/log.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,18 +84,27 @@ static void fill_streams(void)
 			_exit(STATUS_FAILURE);
 }
 
+/*
+ * A file that has grown to its limit is told by the write that finds it (EFBIG), in every verb. A handler, for
+ * what thru starts would inherit that the signal is ignored.
+ */
+static void file_at_its_limit(int signal)
+{
+}
+
 int main(int argc, char **argv)
 {
 	int status;
 
 	fill_streams();
+	signal(SIGXFSZ, file_at_its_limit);
 	status = dispatch(argc, argv);
 	if (*error_message())
 		log_error(error_message());
 	/* Output that could not be written is a failure although the work was done. */
 	if (fflush(stdout)) {
-		log_error("standard output could not be written; its disk is full or its reader is "
-			  "gone");
+		log_error("standard output could not be written; its disk is full, its reader is "
+			  "gone, or it is a file at its limit (ulimit -f)");
 		status = status ? status : STATUS_OUTPUT;
 	}
 	log_finish(run_abandoned() ? 200 : 1000);

@@ -327,8 +327,7 @@ int verb_test(int argc, char **argv)
 		return STATUS_TEST_RUNNER;
 	t->root_fd = t->outputs.log = t->outputs.json = t->outputs.junit = -1;
 	t->watch.log_file.fd = -1;
-	/* What cannot be written is told, and is no end: a limit on files (ulimit -f), a reader that has gone. */
-	signal(SIGXFSZ, SIG_IGN);
+	/* What cannot be written is told, and is no end: a reader that has gone, and a limit on files (main.c). */
 	signal(SIGPIPE, SIG_IGN);
 	t->watch.options = &t->options;
 	collect_init(&t->watch.collect);

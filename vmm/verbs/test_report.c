@@ -12,11 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static int open_one(const char *option, const char *path, int *ret_fd)
+static int open_one(const char *option, const char *path, mode_t mode, int *ret_fd)
 {
 	if (!path || *ret_fd >= 0)
 		return 0;
-	*ret_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	*ret_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
 	return *ret_fd >= 0
 		       ? 0
 		       : fail(STATUS_OUTPUT, errno, "%s %s: %s; choose a path that can be written",
@@ -25,11 +25,12 @@ static int open_one(const char *option, const char *path, int *ret_fd)
 
 int test_outputs_open(const struct test_options *o, struct test_outputs *ret)
 {
-	int r = open_one("--log", o->log, &ret->log);
+	/* Whoever may read a report need not read all that is on a console. */
+	int r = open_one("--log", o->log, 0600, &ret->log);
 
 	if (!r)
-		r = open_one("--json", o->json, &ret->json);
-	return r ? r : open_one("--junit", o->junit, &ret->junit);
+		r = open_one("--json", o->json, 0644, &ret->json);
+	return r ? r : open_one("--junit", o->junit, 0644, &ret->junit);
 }
 
 /* True when it is all there. */
