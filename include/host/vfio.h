@@ -39,7 +39,7 @@ struct vfio_device {
 };
 
 /* Whether the cdev is bound to an iommufd already, by whoever opened it. */
-bool vfio_device_is_bound(const struct vfio_device *dev);
+int vfio_device_is_bound(const struct vfio_device *dev, bool *ret) _must_check_;
 
 /*
  * VFIO_DEVICE_BIND_IOMMUFD (resets the device; VFIO_DEVICE_BIND_FLAG_TOKEN, kernel 6.18, with a

@@ -128,12 +128,18 @@ int vfio_device_bind(struct vfio_device *dev, int iommufd)
 	return 0;
 }
 
-bool vfio_device_is_bound(const struct vfio_device *dev)
+int vfio_device_is_bound(const struct vfio_device *dev, bool *ret)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
+	int r = HOST_IOCTL(dev->fd, VFIO_DEVICE_GET_INFO, &info);
 
+	if (r == -ENOTTY)
+		return fail(STATUS_HOST, EBADF,
+			    "descriptor %d: not a VFIO device; give one of /dev/vfio/devices",
+			    dev->fd);
 	/* Until then every other call is EINVAL (vfio_device_fops_unl_ioctl()). */
-	return HOST_IOCTL(dev->fd, VFIO_DEVICE_GET_INFO, &info) == 0;
+	*ret = !r;
+	return 0;
 }
 
 int vfio_device_attach(struct vfio_device *dev, uint32_t ioas)

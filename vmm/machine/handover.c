@@ -87,8 +87,7 @@ static int take_fd(struct vfio_device *dev, int fd, const char *what)
 	name_by_number(dev, &st, what);
 	if (sysfs_cdev_noiommu(major(st.st_rdev), minor(st.st_rdev)))
 		return noiommu(dev);
-	dev->bound = vfio_device_is_bound(dev);
-	return 0;
+	return vfio_device_is_bound(dev, &dev->bound);
 }
 
 /* A group that has one device of VFIO's needs no address beside it. */
