@@ -152,6 +152,27 @@ static void limits(struct job *j)
 	word(j, "nr_open", text);
 }
 
+/* A path of the guest that --add makes: the host's file that will be there. */
+static bool is_added(const struct test_options *o, const char *path, char *ret)
+{
+	for (unsigned i = 0; i < o->add.n; i++) {
+		const char *from = o->add.at[i], *to = strstr(from, ":/");
+		char host[PATH_MAX];
+		size_t len;
+
+		if (!to)
+			continue;
+		len = strlen(++to);
+		len -= to[len - 1] == '/';
+		if (!strncmp(path, to, len) && (path[len] == '/' || !path[len]) &&
+		    snprintf(host, sizeof(host), "%.*s%s", (int)(to - 1 - from), from, path + len) <
+			    PATH_MAX &&
+		    realpath(host, ret) && !access(ret, X_OK))
+			return true;
+	}
+	return false;
+}
+
 /*
  * COMMAND is started by its path, so that it is found again. With --initrd it may be a program of that,
  * and with a --root it is one of that: neither is looked into.
@@ -170,6 +191,10 @@ static int command(struct job *j)
 		error_clear();
 		r = 0;
 		word(j, "arg", words[0]);
+	} else if (r == -ENOENT && is_added(j->options, words[0], path)) {
+		error_clear();
+		word(j, "arg", words[0]);
+		r = closure_add(j->tree, path, search ? search : PATH_ENV);
 	} else if (!r) {
 		word(j, "arg", path);
 		if (!j->options->root)
