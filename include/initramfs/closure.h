@@ -22,3 +22,10 @@ int closure_find(const char *command, const char *path, char *ret) _must_check_;
  * `search` is as $PATH, for scripts that begin with `#!/usr/bin/env NAME`.
  */
 int closure_add(struct tree *tree, const char *program, const char *search) _must_check_;
+
+/*
+ * Loaders and libraries for the ELF programs among the tree's entries from `first` on, which are there already. What
+ * one of them lacks on this host it lacks in the guest, and is told by then: they need not all be meant to run. Not
+ * the interpreters of scripts: a perl without its modules is worse than none for who looks whether there is one.
+ */
+void closure_complete(struct tree *tree, unsigned first);

@@ -44,6 +44,7 @@ struct closure {
 		[ELF_STRING_MAX]; /* the program's: its libraries' libraries are looked for there too */
 	char rpath_origin[PATH_MAX];
 	uint16_t machine;
+	bool elf_only;
 	unsigned *todo, n, room; /* entries of the tree that are to be looked into */
 };
 
@@ -286,15 +287,44 @@ static int look_into(struct closure *c, unsigned entry, bool is_program)
 	char path[PATH_MAX], head[512] = { 0 };
 	_cleanup_fd_ int fd = -1;
 
-	snprintf(path, sizeof(path), "/%s", c->tree->at[entry].path);
+	/* One that is somewhere else in the guest than here is read here. */
+	if (c->tree->at[entry].source)
+		snprintf(path, sizeof(path), "%s", c->tree->at[entry].source);
+	else
+		snprintf(path, sizeof(path), "/%s", c->tree->at[entry].path);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || pread(fd, head, sizeof(head) - 1, 0) < 0)
 		return fail(STATUS_USAGE, errno, "%s: %s; make it readable", path, strerror(errno));
 	if (!memcmp(head, "#!", 2))
-		return add_script(c, path, head);
+		return c->elf_only ? 0 : add_script(c, path, head);
 	if (!memcmp(head, ELFMAG, SELFMAG))
 		return add_elf(c, fd, path, is_program);
 	return 0; /* the shell that is asked to run it will say what it thinks of it */
+}
+
+void closure_complete(struct tree *tree, unsigned first)
+{
+	struct closure c = { .tree = tree, .elf_only = true };
+	unsigned end = tree->n;
+
+	ldcache_read(LDCACHE_PATH, &c.cache);
+	for (unsigned i = first; i < end; i++) {
+		struct tree_entry *entry = &tree->at[i];
+
+		if (!S_ISREG(entry->mode) || !(entry->mode & 0111) || !entry->source ||
+		    entry->scanned)
+			continue;
+		entry->scanned = true;
+		c.machine = MACHINE;
+		c.program = entry->source;
+		if (!look_into(&c, i, true))
+			for (unsigned k = 0; k < c.n && !look_into(&c, c.todo[k], false); k++)
+				;
+		c.n = 0;
+		error_clear();
+	}
+	free(c.todo);
+	ldcache_deinit(&c.cache);
 }
 
 int closure_add(struct tree *tree, const char *program, const char *search)

@@ -272,6 +272,7 @@ static int add_job(struct job *j)
 
 static int add_files(struct tree *tree, const struct option_list *list)
 {
+	unsigned first = tree->n;
 	int r = 0;
 
 	for (unsigned i = 0; !r && i < list->n; i++) {
@@ -289,6 +290,8 @@ static int add_files(struct tree *tree, const struct option_list *list)
 			r = tree_add(tree, from, colon ? colon + 1 : from[0] == '/' ? from : here);
 		free(from);
 	}
+	if (!r)
+		closure_complete(tree, first);
 	return r;
 }
 
