@@ -15,13 +15,13 @@
 
 #ifdef __x86_64__
 #define OWN_ARCH "x86"
-#define BEFORE   "console=ttyS0 earlycon=uart8250,io,0x3f8,115200n8 panic=-1"
+#define BEFORE   "console=ttyS0 earlycon=uart8250,io,0x3f8,115200n8 panic=-1 sysrq_always_enabled"
 #define TARGET   "bzImage"
 static const char *const images[] = { "arch/x86/boot/bzImage" };
 static const char *const others[] = { "arch/arm64/boot/Image", "arch/riscv/boot/Image" };
 #else
 #define OWN_ARCH "arm64"
-#define BEFORE   "console=ttyS0 earlycon panic=-1"
+#define BEFORE   "console=ttyS0 earlycon panic=-1 sysrq_always_enabled"
 #define TARGET   "Image"
 static const char *const images[] = { "arch/arm64/boot/Image", "arch/arm64/boot/Image.gz",
 				      "arch/arm64/boot/vmlinuz.efi" };
