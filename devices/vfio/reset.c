@@ -183,8 +183,12 @@ static int check_alive(const struct vfio_device *dev)
 	struct space space;
 	int r = space_find(dev, &space);
 
-	if (r || space_read(&space, PCI_VENDOR_ID, 4) != UINT32_MAX)
-		return r;
+	return r || space_read(&space, PCI_VENDOR_ID, 4) != UINT32_MAX ? r
+								       : vfio_dead_after_reset(dev);
+}
+
+int vfio_dead_after_reset(const struct vfio_device *dev)
+{
 	return fail(
 		STATUS_HOST, EIO,
 		"%s: does not answer after its reset; bring it back before it is used again: echo "
@@ -219,7 +223,7 @@ int vfio_reset_all(struct vfio_device *devs, unsigned n)
 	int first = 0, r;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (devs[i].state == VFIO_DEVICE_CLEAN || devs[i].no_reset || devs[i].gone)
+		if (devs[i].state >= VFIO_DEVICE_CLEAN || devs[i].no_reset || devs[i].gone)
 			continue;
 		r = climb(devs, n, i, false);
 		if (!r)

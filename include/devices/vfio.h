@@ -62,6 +62,9 @@ struct vfio_function_config {
  */
 int vfio_reset_all(struct vfio_device *devs, unsigned n) _must_check_;
 
+/* Records that it did not answer any more, and what to do; -EIO. */
+int vfio_dead_after_reset(const struct vfio_device *dev);
+
 /*
  * Read the device's regions, interrupts and configuration space and put the function on the root.
  * The device is clean. -errno with the reason recorded, nothing left behind.

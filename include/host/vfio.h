@@ -12,9 +12,10 @@
 
 /* How much of its last user a device may still hold. */
 enum vfio_device_state {
-	VFIO_DEVICE_USED,  /* anything */
-	VFIO_DEVICE_BOUND, /* nothing, if it has a reset of its own: the bind has just used it */
-	VFIO_DEVICE_CLEAN, /* nothing */
+	VFIO_DEVICE_USED,    /* anything */
+	VFIO_DEVICE_BOUND,   /* nothing, if it has a reset of its own: the bind has just used it */
+	VFIO_DEVICE_CLEAN,   /* nothing */
+	VFIO_DEVICE_CLOSING, /* nothing, once it is closed: the close resets it */
 };
 
 struct vfio_group;

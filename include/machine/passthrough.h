@@ -61,6 +61,7 @@ struct passthrough {
 	unsigned n_functions;                       /* of this VM */
 	struct vfio_space space;
 	int kvm_vfio; /* of this VM */
+	bool last;    /* no VM comes after it: what a close resets is closed when it ends */
 };
 
 /* Nothing is open; passthrough_close() is safe from here on. */
@@ -86,7 +87,7 @@ int passthrough_map(struct passthrough *pt, const struct board *board) _must_che
 int passthrough_add(struct passthrough *pt, struct board *board) _must_check_;
 
 /*
- * Undo bind's KVM part, map and add, and reset the devices, which stay open and bound. No vcpu runs
- * any more.
+ * Undo bind's KVM part, map and add, and reset the devices, which stay open and bound unless this is the
+ * `last` VM. No vcpu runs any more.
  */
 void passthrough_release(struct passthrough *pt, const struct memory *memory);

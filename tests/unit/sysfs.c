@@ -278,6 +278,24 @@ static void below_a_bridge(void)
 	CHECK_EQ(sysfs_below_bridge((struct bdf){ .bus = 9 }, &list, &n), -ENODEV);
 }
 
+/* What does not answer reads as all-ones; what cannot be read is not called dead. */
+static void dead(void)
+{
+	const struct bdf bdf = { .bus = 1 };
+	const char *device = "sys/bus/pci/devices/0000:01:00.0";
+	uint8_t config[64] = { 0x86, 0x80 };
+
+	clear_tree();
+	put(path_of("%s/config", device), (char *)config, sizeof(config));
+	CHECK(!sysfs_is_dead(bdf));
+	memset(config, 0xff, sizeof(config));
+	put(path_of("%s/config", device), (char *)config, sizeof(config));
+	CHECK(sysfs_is_dead(bdf));
+	put(path_of("%s/config", device), (char *)config, 3);
+	CHECK(!sysfs_is_dead(bdf));
+	CHECK(!sysfs_is_dead((struct bdf){ .bus = 9 }));
+}
+
 /* PME is told by a file for everybody, or by configuration space for those who may read it all. */
 static void can_wake(void)
 {
@@ -474,6 +492,7 @@ static const struct test tests[] = {
 	TEST(holders),
 	TEST(function_of_a_cdev),
 	TEST(below_a_bridge),
+	TEST(dead),
 	TEST(can_wake),
 	TEST(parameters),
 	TEST(host_is_safe),

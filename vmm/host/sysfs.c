@@ -53,6 +53,17 @@ static bool read_is_bridge(const char *bdf)
 	       (type & 0x7f) == PCI_HEADER_TYPE_BRIDGE;
 }
 
+bool sysfs_is_dead(struct bdf bdf)
+{
+	char path[PATH_MAX], text[BDF_TEXT];
+	_cleanup_fd_ int fd = -1;
+	uint32_t ids = 0;
+
+	sysfs_path(path, "/sys/bus/pci/devices/%s/config", bdf_format(bdf, text));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && !fd_read_at(fd, &ids, sizeof(ids), PCI_VENDOR_ID) && ids == UINT32_MAX;
+}
+
 /*
  * The VFIO device of a function: vfio-dev/NAME, since Linux 6.1. Its `dev` is "major:minor", where the
  * kernel has CONFIG_VFIO_DEVICE_CDEV.

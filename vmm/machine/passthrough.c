@@ -8,6 +8,7 @@
 
 #include "dma.h"
 #include "handover.h"
+#include "side_by_side.h"
 
 #include <hostfn/hostsafe.h>
 #include <base/error.h>
@@ -105,7 +106,8 @@ void passthrough_close(struct passthrough *pt)
 
 		vfio_events_deinit(&pt->events[pt->n]);
 		fd_close(&pt->rom_fds[pt->n]);
-		vfio_space_detach(&pt->space, dev);
+		if (dev->fd >= 0)
+			vfio_space_detach(&pt->space, dev);
 		fd_close(&dev->fd);
 	}
 	vfio_space_close(&pt->space);
@@ -120,6 +122,14 @@ static bool told_before(const struct passthrough *pt, unsigned at)
 	return false;
 }
 
+static int bind_one(void *ctx, unsigned i)
+{
+	struct passthrough *pt = ctx;
+
+	return vfio_space_bind(&pt->space, &pt->devices[i]);
+}
+
+/* At once where each has a file of its own; groups are the space's, and have an order. */
 static int bind_all(struct passthrough *pt)
 {
 	int r = 0;
@@ -127,10 +137,10 @@ static int bind_all(struct passthrough *pt)
 	for (unsigned i = 0; !r && i < pt->n; i++) {
 		if (!told_before(pt, i))
 			r = kvm_vfio_file_add(pt->kvm_vfio, vfio_device_file(&pt->devices[i]));
-		if (!r)
-			r = vfio_space_bind(&pt->space, &pt->devices[i]);
+		if (!r && pt->space.way != VFIO_WAY_CDEV)
+			r = bind_one(pt, i);
 	}
-	return r;
+	return !r && pt->space.way == VFIO_WAY_CDEV ? side_by_side(pt->n, bind_one, pt) : r;
 }
 
 int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
@@ -216,37 +226,74 @@ int passthrough_add(struct passthrough *pt, struct board *board)
 	return r;
 }
 
+/* What was used is reset, for whoever has it next. Whatever ended the VM stays the recorded reason. */
+
 /*
- * What was used is reset, for whoever has it next. Whatever ended the VM stays the recorded reason.
- * EAGAIN: the host holds the device to take it back, and resets it itself as it closes.
+ * The kernel resets a device as its last file is closed, if it has a reset of its own (vfio_pci_core_disable()
+ * in drivers/vfio/pci/vfio_pci_core.c): then it is not done before as well. Who handed a file over may still have
+ * it; a mediated device has no such reset.
  */
+static bool closing_resets(const struct passthrough *pt, unsigned i)
+{
+	enum passthrough_by by = pt->config.devices[i].by;
+	const struct vfio_device *dev = &pt->devices[i];
+	struct vfio_device_info info;
+	bool resets = !*dev->mdev && (by == PASSTHROUGH_BY_BDF || by == PASSTHROUGH_BY_PATH) &&
+		      !vfio_device_info(dev, &info) && info.flags & VFIO_DEVICE_FLAGS_RESET;
+
+	error_clear();
+	return resets;
+}
+
+static int close_one(void *ctx, unsigned i)
+{
+	struct passthrough *pt = ctx;
+	struct vfio_device *dev = &pt->devices[i];
+
+	if (dev->state == VFIO_DEVICE_CLOSING) {
+		fd_close(&dev->fd);
+		dev->bound = dev->attached = false;
+		if (!dev->gone && !dev->no_reset && sysfs_is_dead(dev->bdf))
+			return vfio_dead_after_reset(dev);
+	}
+	return 0;
+}
+
+/* EAGAIN: the host holds the device to take it back, and resets it itself as it closes. */
 static void reset_after(struct passthrough *pt)
 {
-	struct error why;
-	int r = 0;
+	int r;
 
 	for (unsigned i = 0; i < pt->n; i++)
 		if (!pt->devices[i].bound)
 			return;
-	error_take(&why);
+	for (unsigned i = 0; pt->last && i < pt->n; i++)
+		if (closing_resets(pt, i))
+			pt->devices[i].state = VFIO_DEVICE_CLOSING;
 	r = vfio_reset_all(pt->devices, pt->n);
 	if (r && r != -EAGAIN)
 		log_warn("after use: %s", error_message());
-	error_put(&why);
+	error_clear();
+	if (side_by_side(pt->n, close_one, pt))
+		log_warn("after use: %s", error_message());
 }
 
 void passthrough_release(struct passthrough *pt, const struct memory *memory)
 {
 	bool used = pt->n_functions;
+	struct error why;
 
 	while (pt->n_functions)
 		vfio_function_destroy(pt->functions[--pt->n_functions]);
-	if (used)
-		reset_after(pt);
-	if (pt->space.made)
-		dma_unmap(&pt->space, memory);
+	/* KVM has a reference to each file, and so no close before this is the last. */
 	for (unsigned i = 0; pt->kvm_vfio >= 0 && i < pt->n; i++)
 		if (!told_before(pt, i))
 			kvm_vfio_file_remove(pt->kvm_vfio, vfio_device_file(&pt->devices[i]));
 	fd_close(&pt->kvm_vfio);
+	error_take(&why);
+	if (used)
+		reset_after(pt);
+	error_put(&why);
+	if (pt->space.made)
+		dma_unmap(&pt->space, memory);
 }

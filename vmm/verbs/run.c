@@ -203,6 +203,11 @@ static int prepare(struct run *run)
 	return r;
 }
 
+static bool goes_on(const struct run *run, enum vm_event event)
+{
+	return event == VM_EVENT_REBOOT && run->options.restart;
+}
+
 /* One machine from assembly to the event that ended it. */
 static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value)
 {
@@ -229,6 +234,7 @@ static int run_machine(struct run *run, enum vm_event *ret_event, int *ret_value
 	error_take(&why); /* whatever goes wrong on the way down is not the reason */
 	vcpu_set_stop(&run->machine.vcpus);
 	stats_gather(&run->stats, &run->machine.vcpus);
+	run->passthrough.last = r || !goes_on(run, *ret_event);
 	machine_deinit(&run->machine);
 	if (*error_message())
 		log_warn("%s", error_message());
@@ -288,9 +294,9 @@ static void run_all(void *ctx)
 			began = clock_ns();
 			if (!r)
 				r = run_machine(run, &event, &value);
-			if (!r && event == VM_EVENT_REBOOT && run->options.restart)
+			if (!r && goes_on(run, event))
 				count_reboots(run, began);
-		} while (!r && event == VM_EVENT_REBOOT && run->options.restart);
+		} while (!r && goes_on(run, event));
 		if (r)
 			event = VM_EVENT_FAILED;
 	}
