@@ -8,7 +8,7 @@
  * did not expect. Functions that are absent, and buses other than 0, answer all-ones (§2.3.2).
  *
  * Linux takes CF8/CFC, two exits an access, wherever it finds them, and ECAM, one exit, where not. So they can
- * be hidden; and of functions that we emulate whole ECAM's reads cost none (pci_root_show()).
+ * be hidden; and of functions that we emulate whole ECAM's reads cost none (struct pci_pages).
  *
  * Left out: hot plug, bridges and further buses, configuration writes by special cycle.
  *
@@ -20,12 +20,9 @@
 #include <base/error.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/kvm.h>
 #include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define CF8_ENABLE   0x80000000u
 #define CF8_WRITABLE 0x80fffffcu /* bits 30:24 and 1:0 read as 0 (§3.2.2.3.2) */
@@ -164,8 +161,6 @@ void pci_root_deinit(struct pci_root *root)
 	for (unsigned devfn = 0; devfn < ARRAY_SIZE(root->functions); devfn++)
 		if (root->functions[devfn])
 			pci_root_remove(root, root->functions[devfn]);
-	if (root->pages)
-		munmap(root->pages, root->pages_size);
 	if (root->config.mmio)
 		bus_remove(root->config.mmio, &root->ecam);
 	if (root->config.pio)
@@ -191,59 +186,10 @@ void pci_root_remove(struct pci_root *root, struct pci_function *fn)
 	if (fn->root != root)
 		return;
 	bar_unmap_all(fn);
-	pci_function_hide(fn);
+	fn->page = NULL;
 	root->functions[fn->devfn] = NULL;
 	fn->root = NULL;
 	bar_map_waiting(root);
-}
-
-static int show(struct pci_root *root, struct pci_function *fn, uint8_t *page)
-{
-	int r;
-
-	memcpy(page, fn->config, PCI_CONFIG_SIZE);
-	r = memory_slot_add(root->memory, root->config.ecam.base + fn->devfn * PCI_CONFIG_SIZE,
-			    PCI_CONFIG_SIZE, page, KVM_MEM_READONLY, &fn->slot);
-	if (!r)
-		fn->page = page;
-	return r;
-}
-
-int pci_root_show(struct pci_root *root, struct memory *memory)
-{
-	size_t size = 0;
-	uint8_t *page;
-	int r = 0;
-
-	if (sysconf(_SC_PAGESIZE) != PCI_CONFIG_SIZE)
-		return 0;
-	for (unsigned devfn = 0; devfn < ARRAY_SIZE(root->functions); devfn++)
-		if (root->functions[devfn] && root->functions[devfn]->plain)
-			size += PCI_CONFIG_SIZE;
-	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
-		return fail(STATUS_HOST, errno, "PCI root: no memory for %zu bytes: %s", size,
-			    strerror(errno));
-	root->memory = memory;
-	root->pages = page;
-	root->pages_size = size;
-	for (unsigned devfn = 0; !r && devfn < ARRAY_SIZE(root->functions); devfn++) {
-		struct pci_function *fn = root->functions[devfn];
-
-		if (!fn || !fn->plain)
-			continue;
-		r = show(root, fn, page);
-		page += PCI_CONFIG_SIZE;
-	}
-	return r;
-}
-
-void pci_function_hide(struct pci_function *fn)
-{
-	if (!fn->page)
-		return;
-	memory_slot_remove(fn->root->memory, fn->slot);
-	fn->page = NULL;
 }
 
 unsigned pci_intx_gsi(const struct pci_root_config *config, unsigned devfn, unsigned pin)

@@ -98,6 +98,7 @@ struct board {
 	struct bus mmio, pio;
 	struct irq_router irq;
 	struct pci_root pci;
+	struct pci_pages pci_pages;
 	struct boot_info boot;
 	struct arch_board *arch;
 };

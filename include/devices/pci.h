@@ -65,9 +65,8 @@ struct pci_function {
 
 	bool asleep; /* BARs do not decode, whatever the command register says: D3hot, lost */
 
-	bool plain;    /* reading has no effect and gives config[]: see pci_root_show() */
+	bool plain;    /* reading has no effect and gives config[]: see struct pci_pages */
 	uint8_t *page; /* a copy that the guest reads without an exit; NULL: it has none */
-	unsigned slot; /* of that */
 };
 
 /* x86_64: whether the ports CF8 and CFC lead there. Auto: yes, but for a Linux that has ECAM. */
@@ -93,10 +92,8 @@ struct pci_root {
 	struct bus_region ecam, cf8;
 	struct bus_region *reset_control; /* answers bytes at CF9h, inside `cf8`; NULL: nobody */
 	bool ecam_used;                   /* the guest has been here */
-	struct memory *memory;            /* of pages[]; NULL: none are shown */
-	uint8_t *pages;
-	size_t pages_size;
-	struct pci_function host_bridge; /* 00.0 */
+	struct pci_pages *pages;          /* NULL: no function is read as memory */
+	struct pci_function host_bridge;  /* 00.0 */
 };
 
 int pci_root_init(struct pci_root *root, const struct pci_root_config *config) _must_check_;
@@ -116,11 +113,32 @@ void pci_root_remove(struct pci_root *root, struct pci_function *fn);
 int pci_root_assign(struct pci_root *root) _must_check_;
 
 /*
- * Last before the guest: give it the configuration space of plain functions as memory that it may read, a
- * slot each (KVM_CAP_READONLY_MEM); writes are trapped as ever. Nothing where the host's pages are larger
- * than a function's 4 KiB. `memory` outlives the root. After an error nothing is shown that was not before.
+ * Configuration space that the guest reads as memory: a read-only slot for each function that is
+ * emulated whole (KVM_CAP_READONLY_MEM); writes are trapped as ever. KVM waits long for a new slot once it has
+ * eventfds and an irqchip, so they are made with RAM's, before anybody knows what will be in them.
  */
-int pci_root_show(struct pci_root *root, struct memory *memory) _must_check_;
+#define PCI_PAGES_MAX 32
+struct pci_pages {
+	struct memory *memory; /* NULL: there are none */
+	uint8_t *pages;
+	unsigned n;
+	struct {
+		unsigned devfn, slot;
+	} at[PCI_PAGES_MAX];
+};
+
+/*
+ * For functions at these places, all-ones so far, as where nothing is. Nothing where the host's pages are larger
+ * than a function's 4 KiB. `memory` outlives them. On failure what was made stays for pci_pages_deinit().
+ */
+int pci_pages_init(struct pci_pages *pages, struct memory *memory, gpa_t ecam,
+		   const unsigned *devfns, unsigned n) _must_check_;
+
+/* The VM is closed. Harmless on one that is zero. */
+void pci_pages_deinit(struct pci_pages *pages);
+
+/* Last before the guest: the functions at those places are seen there from now on, if they are plain. */
+void pci_root_show(struct pci_root *root, struct pci_pages *pages);
 
 /* Trap the function's reads again. Harmless when they are. */
 void pci_function_hide(struct pci_function *fn);

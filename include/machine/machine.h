@@ -16,6 +16,7 @@ struct machine {
 	struct passthrough *passthrough;
 	struct loop *control; /* what the host says of devices is heard there */
 	struct virtio_pci *virtio[MACHINE_VIRTIO_MAX];
+	unsigned virtio_devfns[MACHINE_VIRTIO_MAX];
 	unsigned n_virtio;
 	struct memory_prefault prefault;
 	unsigned address_bits;      /* width of the guest's physical addresses */

@@ -576,13 +576,16 @@ static void window(void)
 	static const uint32_t odd[] = { 0, 3, 5, 6, 7, 8, 16, 0x80000000, UINT32_MAX };
 	unsigned data;
 	uint32_t config = 0x01020304;
+	const unsigned place = PCI_DEVFN(3, 0);
+	static struct pci_pages pages;
 
 	plug(8);
 	data = (unsigned)(AT + capability(PCI_CAP_ID_VNDR, VIRTIO_PCI_CAP_PCI_CFG) + 16);
 	drive(LIVE);
 	virtio_device_config_set(&dev, 0, &config, 4);
 	/* The guest reads configuration space as memory until it wants the window. */
-	CHECK_EQ(pci_root_show(&root, &ram), 0);
+	CHECK_EQ(pci_pages_init(&pages, &ram, ECAM, &place, 1), 0);
+	pci_root_show(&root, &pages);
 	set(AT + PCI_COMMAND, 2, 7);
 	CHECK_EQ(!!root.functions[PCI_DEVFN(3, 0)]->page, sysconf(_SC_PAGESIZE) == PCI_CONFIG_SIZE);
 	window_set(0, 0x2000, 4);

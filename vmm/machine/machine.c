@@ -92,11 +92,45 @@ static int bind_devices(struct machine *m)
 	return r ? r : arch_layout(b->config, m->address_bits, &reach, &b->layout);
 }
 
+/* Whether a passed function will be at device `device`, function 0. */
+static bool is_passed(const struct machine *m, unsigned device)
+{
+	for (unsigned i = 0; i < m->passthrough->n; i++)
+		if (m->passthrough->devfns[i] == PCI_DEVFN(device, 0))
+			return true;
+	return false;
+}
+
+/*
+ * The places of what will be emulated: the bridge, the board's own (device 1 or none), and virtio from the last
+ * device number down; passed functions, and who asks for an address, count upwards.
+ */
+static int place_functions(struct machine *m)
+{
+	struct board *b = &m->board;
+	unsigned devfns[PCI_PAGES_MAX], n = 0, device = 32;
+
+	if (b->config->n_virtio > MACHINE_VIRTIO_MAX)
+		return fail(STATUS_FAILURE, EINVAL, "virtio: %u devices; at most %u",
+			    b->config->n_virtio, MACHINE_VIRTIO_MAX);
+	for (unsigned i = 0; i < 2; i++)
+		if (!is_passed(m, i))
+			devfns[n++] = PCI_DEVFN(i, 0);
+	for (unsigned i = 0; i < b->config->n_virtio; i++) {
+		do
+			device--;
+		while (device && is_passed(m, device));
+		m->virtio_devfns[i] = devfns[n++] = PCI_DEVFN(device, 0);
+	}
+	return pci_pages_init(&b->pci_pages, &b->memory, b->layout.pci.ecam.base, devfns, n);
+}
+
 static int place_memory(struct machine *m)
 {
 	struct board *b = &m->board;
+	int r = memory_place(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram);
 
-	return memory_place(&b->memory, b->vm_fd, b->layout.ram, b->layout.n_ram);
+	return r ? r : place_functions(m);
 }
 
 static int load_kernel(struct machine *m)
@@ -146,27 +180,19 @@ static int create_root(struct machine *m)
 	return r ? r : arch_board_init(b);
 }
 
-/* From the last device number down: passed functions, and who asks for an address, count upwards. */
 static int plug_virtio(struct machine *m)
 {
-	const struct board_config *config = m->board.config;
-	unsigned device = 32;
 	int r = 0;
 
-	if (config->n_virtio > MACHINE_VIRTIO_MAX)
-		return fail(STATUS_FAILURE, EINVAL, "virtio: %u devices; at most %u",
-			    config->n_virtio, MACHINE_VIRTIO_MAX);
-	while (!r && m->n_virtio < config->n_virtio) {
+	while (!r && m->n_virtio < m->board.config->n_virtio) {
 		struct virtio_pci_config plug = {
-			.dev = config->virtio[m->n_virtio],
+			.dev = m->board.config->virtio[m->n_virtio],
 			.root = &m->board.pci,
 			.memory = &m->board.memory,
 			.irq = &m->board.irq,
+			.devfn = m->virtio_devfns[m->n_virtio],
 		};
 
-		do
-			plug.devfn = PCI_DEVFN(--device, 0);
-		while (device && m->board.pci.functions[plug.devfn]);
 		r = virtio_pci_create(&plug, &m->virtio[m->n_virtio]);
 		if (!r)
 			m->n_virtio++;
@@ -182,7 +208,9 @@ static int add_functions(struct machine *m)
 		r = plug_virtio(m);
 	if (!r)
 		r = pci_root_assign(&m->board.pci);
-	return r ? r : pci_root_show(&m->board.pci, &m->board.memory);
+	if (!r)
+		pci_root_show(&m->board.pci, &m->board.pci_pages);
+	return r;
 }
 
 static int write_tables(struct machine *m)
@@ -263,6 +291,7 @@ void machine_deinit(struct machine *m)
 	if (m->has_irqchip)
 		irq_router_deinit(&b->irq);
 	fd_close(&b->vm_fd);
+	pci_pages_deinit(&b->pci_pages);
 	memory_prefault_finish(&m->prefault, true);
 	memory_deinit(&b->memory);
 	lock_drop(b->loop->lock);
