@@ -3,7 +3,7 @@
  * Kernel and initrd into RAM (Documentation/arch/arm64/booting.rst). Four kinds of kernel file:
  *
  *   Image         a flat kernel with the 64-byte header of booting.rst
- *   Image.gz      the same, compressed by gzip or zstd (unpack.c)
+ *   Image.gz      the same, compressed by gzip or zstd (common/unpack.c)
  *   EFI zboot     the same inside an EFI program that unpacks it (zboot-header.S): taken out here
  *   ELF           Linux's vmlinux, or a bare program (boot_elf.c)
  *
@@ -15,7 +15,8 @@
  * are named and refused.
  */
 #include "boot.h"
-#include "unpack.h"
+
+#include "../common/unpack.h"
 
 #include <base/bytes.h>
 #include <elf.h>
@@ -155,14 +156,20 @@ static int load_image(struct board *board, const struct image *image, struct unp
 }
 
 static int load_packed(struct board *board, const struct image *image, struct range part,
-		       enum unpack_kind kind, struct range *ret)
+		       const char *name, struct range *ret)
 {
 	_cleanup_(unpack_close) struct unpack *packed = NULL;
-	int r = unpack_open(image, part, kind, &packed);
+	const struct unpack_codec *codec = unpack_codec_named(name);
+	int r;
 
-	if (r)
-		return r;
-	return load_image(board, image, packed, ret);
+	if (!codec)
+		return fail(
+			STATUS_IMAGE, ENOTSUP,
+			"%s: is compressed by %s, and this thru was built without a library for "
+			"it; unpack it with un%s, or build thru with that library",
+			image->path, name, name);
+	r = unpack_open(image, part, codec, &packed);
+	return r ? r : load_image(board, image, packed, ret);
 }
 
 static int refuse_zboot(const struct image *image, const uint8_t *header, struct range part)
@@ -192,7 +199,7 @@ static int load_zboot(struct board *board, const struct image *image, const uint
 			    "%s: is truncated: its payload ends at %" PRIu64
 			    ", the file at %" PRIu64 "; build or fetch it again",
 			    image->path, part.base + part.size, image->size);
-	return load_packed(board, image, part, gzip ? UNPACK_GZIP : UNPACK_ZSTD, ret);
+	return load_packed(board, image, part, gzip ? "gzip" : "zstd", ret);
 }
 
 static int load_kernel(struct board *board, struct range *ret)
@@ -208,11 +215,9 @@ static int load_kernel(struct board *board, struct range *ret)
 	if (r)
 		return r;
 	if (!memcmp(header, "\x1f\x8b", 2))
-		return load_packed(board, &image, (struct range){ 0, image.size }, UNPACK_GZIP,
-				   ret);
+		return load_packed(board, &image, (struct range){ 0, image.size }, "gzip", ret);
 	if (!memcmp(header, "\x28\xb5\x2f\xfd", 4))
-		return load_packed(board, &image, (struct range){ 0, image.size }, UNPACK_ZSTD,
-				   ret);
+		return load_packed(board, &image, (struct range){ 0, image.size }, "zstd", ret);
 	if (!memcmp(header, "MZ", 2) && !memcmp(header + 4, "zimg", 4))
 		return load_zboot(board, &image, header, ret);
 	if (!memcmp(header, ELFMAG, SELFMAG))

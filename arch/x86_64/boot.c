@@ -121,6 +121,8 @@ int arch_boot_load(struct board *board)
 	r = elf ? pvh_load(board, &kernel, &room) : bzimage_load(board, &kernel, &room);
 	if (!r && config->initrd_fd >= 0)
 		r = load_initrd(board, &room);
+	if (!r && !elf)
+		r = bzimage_place(board, &kernel);
 	if (r)
 		return r;
 	board->layout.pci.no_cf8 = !wants_cf8(board);

@@ -3,7 +3,8 @@
  * Linux bzImage by the 64-bit boot protocol (Documentation/arch/x86/boot.rst, zero-page.rst): the
  * protected-mode part goes to the address it prefers, its setup header into a boot_params page, and
  * the boot processor starts in 64-bit mode with the first 4 GiB identity-mapped. The real-mode part
- * is never run and never loaded.
+ * is never run and never loaded. A Linux is unpacked by thru where that can be done (vmlinux.c), and then the
+ * protected-mode part is not loaded either.
  *
  * Left out: protocols before 2.12 (2012), loading away from the preferred address, initrds above
  * 4 GiB, EFI handover.
@@ -38,6 +39,8 @@ enum {
 	HDR_INITRD_ADDR_MAX = 0x22c,
 	HDR_XLOADFLAGS = 0x236,
 	HDR_CMDLINE_SIZE = 0x238,
+	HDR_PAYLOAD_OFFSET = 0x248,
+	HDR_PAYLOAD_LENGTH = 0x24c,
 	HDR_PREF_ADDRESS = 0x258,
 	HDR_INIT_SIZE = 0x260,
 	HDR_MIN_END = 0x264, /* through init_size */
@@ -53,22 +56,24 @@ enum {
 	VID_MODE_NORMAL = 0xffff,
 	SECTOR = 512,
 	PARAGRAPH = 16,
+	UNPACKED_MIN = 6, /* Linux before that was not tried: it unpacks itself */
 };
 
 /*
  * Others speak this protocol too (memtest86+). Of a Linux the text that the header points to, past its first
- * sector, begins with a number: "6.12.0 (user@host) #1 ...".
+ * sector, begins with a number: "6.12.0 (user@host) #1 ...". Returns the 6; 0 is no Linux.
  */
-static bool is_linux(const struct image *kernel, const uint8_t *header)
+static unsigned linux_version(const struct image *kernel, const uint8_t *header)
 {
-	unsigned at = load_le16(header + HDR_KERNEL_VERSION);
-	uint8_t version[2];
+	unsigned at = load_le16(header + HDR_KERNEL_VERSION), version = 0, i;
+	uint8_t text[3] = { 0 };
 
-	if (!at || at + SECTOR + sizeof(version) > kernel->size ||
-	    image_read(kernel, at + SECTOR, version, sizeof(version)))
-		return false;
-	return version[0] >= '0' && version[0] <= '9' &&
-	       (version[1] == '.' || (version[1] >= '0' && version[1] <= '9'));
+	if (!at || at + SECTOR + sizeof(text) > kernel->size ||
+	    image_read(kernel, at + SECTOR, text, sizeof(text)))
+		return 0;
+	for (i = 0; i < sizeof(text) && text[i] >= '0' && text[i] <= '9'; i++)
+		version = version * 10 + text[i] - '0';
+	return i < sizeof(text) && text[i] == '.' ? version : 0;
 }
 
 /* Read the header and refuse what is no 64-bit kernel of a known protocol. */
@@ -119,10 +124,16 @@ static uint64_t payload_size(const struct image *kernel, uint64_t setup, uint64_
 	return payload > there && payload - there < PARAGRAPH ? there : payload;
 }
 
+/* Where the protected-mode part begins. setup_sects does not count the boot sector; 0 means 4 (boot.rst). */
+static uint64_t setup_size(const uint8_t *header)
+{
+	return (header[HDR_SETUP_SECTS] ? header[HDR_SETUP_SECTS] : 4) * SECTOR + SECTOR;
+}
+
 int bzimage_load(struct board *board, const struct image *kernel, struct boot_room *ret_room)
 {
 	uint8_t header[HDR_MAX_END] = { 0 };
-	uint64_t setup, payload, need;
+	uint64_t payload, need;
 	gpa_t base;
 	int r;
 
@@ -133,22 +144,16 @@ int bzimage_load(struct board *board, const struct image *kernel, struct boot_ro
 	if (r)
 		return r;
 
-	/* setup_sects does not count the boot sector; 0 means 4 (boot.rst). */
-	setup = (header[HDR_SETUP_SECTS] ? header[HDR_SETUP_SECTS] : 4) * SECTOR + SECTOR;
-	payload = payload_size(kernel, setup, load_le32(header + HDR_SYSSIZE));
+	payload = payload_size(kernel, setup_size(header), load_le32(header + HDR_SYSSIZE));
 	base = load_le64(header + HDR_PREF_ADDRESS);
 	/* init_size is what the kernel uses, from where it stands, before it reads the memory map. */
 	need = MAX(load_le32(header + HDR_INIT_SIZE), payload);
 	if (base < LAYOUT_KERNEL_MIN || base + need < base || base + need > LAYOUT_MEM32_BASE ||
 	    !memory_at(&board->memory, base, need))
 		return boot_no_room(board, kernel, base, need);
-	r = image_load(kernel, setup, payload, &board->memory, base);
-	if (r)
-		return r;
 
 	write_params(board, header);
-	board->boot.entry = base + ENTRY_64;
-	if (is_linux(kernel, header))
+	if (linux_version(kernel, header))
 		board->boot.linux_cmdline = load_le32(header + HDR_CMDLINE_SIZE);
 	board->boot.argument = LAYOUT_BOOT_PARAMS;
 	*ret_room = (struct boot_room){
@@ -160,17 +165,67 @@ int bzimage_load(struct board *board, const struct image *kernel, struct boot_ro
 	return 0;
 }
 
+/* The compressed kernel in the file, which boot.rst says where to find; of size 0 where it is not to be unpacked. */
+static struct range packed(const struct board *board, const struct image *kernel,
+			   const uint8_t *params)
+{
+	struct range part = { setup_size(params) + load_le32(params + HDR_PAYLOAD_OFFSET),
+			      load_le32(params + HDR_PAYLOAD_LENGTH) };
+
+	if (!board->config->kernel_unpack || linux_version(kernel, params) < UNPACKED_MIN ||
+	    !range_holds((struct range){ 0, kernel->size }, part.base, part.size))
+		part.size = 0;
+	return part;
+}
+
+int bzimage_place(struct board *board, const struct image *kernel)
+{
+	uint8_t *params = memory_at(&board->memory, LAYOUT_BOOT_PARAMS, BP_SIZE);
+	uint64_t setup = setup_size(params), base = load_le64(params + HDR_PREF_ADDRESS);
+	struct range part = packed(board, kernel, params);
+
+	if (part.size &&
+	    !vmlinux_place(board, kernel, part, load_le32(params + HDR_INIT_SIZE), params))
+		return 0;
+	error_clear();
+	board->boot.entry = base + ENTRY_64;
+	return image_load(kernel, setup,
+			  payload_size(kernel, setup, load_le32(params + HDR_SYSSIZE)),
+			  &board->memory, base);
+}
+
+/* The 2 MiB at an address, with what tables there are not yet from `next` up. */
+static void map_large(struct board *board, gpa_t at, gpa_t *next)
+{
+	gpa_t table = LAYOUT_PAGE_TABLES;
+
+	for (unsigned shift = 39; shift > 21; shift -= 9) {
+		uint8_t *entry = memory_at(&board->memory, table + 8 * (at >> shift & 511), 8);
+
+		if (!load_le64(entry)) {
+			store_le64(entry, *next | 3);
+			*next += KIB(4);
+		}
+		table = load_le64(entry) & ~0xfffull;
+	}
+	store_le64(memory_at(&board->memory, table + 8 * (at >> 21 & 511), 8), at | 0x83);
+}
+
 /* PML4 -> PDPT -> four page directories of 2 MiB pages: the first 4 GiB, present and writable. */
-static void write_page_tables(struct board *board)
+static void write_page_tables(struct board *board, struct range kernel)
 {
 	uint8_t *tables = memory_at(&board->memory, LAYOUT_PAGE_TABLES, 6 * KIB(4));
-	gpa_t pdpt = LAYOUT_PAGE_TABLES + KIB(4), directory = pdpt + KIB(4);
+	gpa_t pdpt = LAYOUT_PAGE_TABLES + KIB(4), directory = pdpt + KIB(4), next;
 
 	store_le64(tables, pdpt | 3);
 	for (unsigned i = 0; i < 4; i++)
 		store_le64(tables + KIB(4) + 8 * i, (directory + KIB(4) * i) | 3);
 	for (uint64_t i = 0; i < 4 * 512; i++)
 		store_le64(tables + KIB(8) + 8 * i, i << 21 | 0x83);
+	/* A kernel that stands elsewhere, of at most 1 GiB, spans two directories and two tables above them. */
+	next = LAYOUT_PAGE_TABLES + 6 * KIB(4);
+	for (gpa_t at = MAX(kernel.base, GIB(4)); at < kernel.base + kernel.size; at += MIB(2))
+		map_large(board, at, &next);
 }
 
 /* boot.rst: __BOOT_CS is selector 0x10, __BOOT_DS 0x18, both flat. */
@@ -203,6 +258,6 @@ void bzimage_finish(struct board *board)
 		store_le64(entry + 8, map[i].size);
 		store_le32(entry + 16, map[i].type);
 	}
-	write_page_tables(board);
+	write_page_tables(board, boot->unpacked);
 	write_gdt(board);
 }

@@ -127,6 +127,29 @@ void cmdline_read(const char *text, struct cmdline_words *ret)
 	}
 }
 
+/*
+ * It knows no quotes and reads on past `--` (arch/x86/boot/cmdline.c of Linux); the words are those of kaslr.c,
+ * acpi.c and misc.c in arch/x86/boot/compressed, since Linux 6.0.
+ */
+void cmdline_read_unpacker(const char *text, struct cmdline_unpacker *ret)
+{
+	static const char *const own[] = { "mem",          "memmap",    "hugepages",  "hugepagesz",
+					   "movable_node", "acpi_rsdp", "mem_encrypt" };
+
+	*ret = (struct cmdline_unpacker){ false };
+	for (; *text; text += strcspn(text, " \t\n\v\f\r")) {
+		size_t len;
+
+		text = skip_space(text);
+		len = strcspn(text, "= \t\n\v\f\r");
+		if (len == strlen("nokaslr") && !memcmp(text, "nokaslr", len) && text[len] != '=')
+			ret->nokaslr = true;
+		for (unsigned i = 0; i < ARRAY_SIZE(own); i++)
+			if (strlen(own[i]) == len && !memcmp(text, own[i], len))
+				ret->own = true;
+	}
+}
+
 int cmdline_check(const char *text)
 {
 	struct cmdline_words words;

@@ -34,7 +34,7 @@
 /* The first MiB. What is below 640 KiB is the guest's own once it has read its boot data. */
 #define LAYOUT_GDT          0x1000ull
 #define LAYOUT_BOOT_PARAMS  0x7000ull /* boot_params, or hvm_start_info with its lists */
-#define LAYOUT_PAGE_TABLES  0x9000ull /* six pages */
+#define LAYOUT_PAGE_TABLES  0x9000ull /* six pages, and up to four for a kernel above 4 GiB */
 #define LAYOUT_CMDLINE      0x20000ull
 #define LAYOUT_CMDLINE_MAX  KIB(4)
 #define LAYOUT_LOW_END      0xa0000ull

@@ -46,6 +46,8 @@ struct board_config {
 	bool nested;       /* the processors' virtualisation, where the host offers it */
 	bool pmu;          /* the processors' performance counters, likewise */
 	enum pci_cf8 pci_cf8;
+	bool kernel_unpack;  /* x86_64: a bzImage is unpacked by thru where that can be done */
+	int kernel_cache_fd; /* the folder of those that were, this user's own; -1: none */
 	const char *kernel_path;
 	const char *initrd_path; /* NULL: none */
 	const char *cmdline;     /* never NULL; x86_64 puts one word before it: boot_tell_tsc() */
@@ -84,8 +86,9 @@ struct boot_info {
 	bool pvh;       /* x86_64: 32-bit entry of an ELF kernel, not the 64-bit one of a bzImage */
 	unsigned linux_cmdline; /* x86_64: a Linux kernel, and the bytes that it takes; else 0 */
 	struct range initrd;
-	gpa_t rsdp; /* x86_64: ACPI root pointer, written by arch_fw_write() */
-	gpa_t fdt;  /* aarch64 */
+	struct range unpacked; /* x86_64: where a kernel stands that thru unpacked */
+	gpa_t rsdp;            /* x86_64: ACPI root pointer, written by arch_fw_write() */
+	gpa_t fdt;             /* aarch64 */
 };
 
 struct board {

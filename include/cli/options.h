@@ -57,6 +57,7 @@ struct run_options {
 	bool restart;           /* --on-reboot restart */
 	bool nested, pmu;       /* --cpu-nested, --pmu */
 	enum pci_cf8 pci_cf8;
+	bool kernel_unpack; /* --kernel-unpack auto */
 	bool panic_on_console;
 	bool explain;
 	bool stats;

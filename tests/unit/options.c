@@ -5,7 +5,9 @@
 
 #include <hostfn/hostsafe.h>
 
+#include <cli/cache_folder.h>
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -39,12 +41,15 @@ static void defaults(void)
 	CHECK_EQ(o.n_vfio, 0);
 	CHECK_EQ(o.serial, SERIAL_STDIO);
 	CHECK(!o.restart);
+	CHECK(o.kernel_unpack);
 }
 
 static void everything(void)
 {
-	CHECK(!parse("--vfio|0000:00:02.0|--kernel=k=1|--initrd|i|--cmdline|a=b --c|--cpus=4|--mem|"
-		     "3G|--vfio=01:00.1|--serial|file:/x/log|--on-reboot=restart"));
+	CHECK(!parse(
+		"--vfio|0000:00:02.0|--kernel=k=1|--initrd|i|--cmdline|a=b --c|--cpus=4|--mem|"
+		"3G|--vfio=01:00.1|--serial|file:/x/log|--on-reboot=restart|--kernel-unpack=off"));
+	CHECK(!o.kernel_unpack);
 	CHECK(!strcmp(o.kernel, "k=1"));
 	CHECK(!strcmp(o.initrd, "i"));
 	CHECK(!strcmp(o.cmdline, "a=b --c"));
@@ -295,6 +300,8 @@ static void refusals(void)
 		{ "--kernel|k|--mem|1G,", "--mem: : not known" },
 		{ "--kernel|k|--mem|,prealloc", "not a size" },
 		{ "--kernel|k|--vfio|socket=", "not a path" },
+		{ "--kernel|k|--kernel-unpack|on",
+		  "--kernel-unpack on: not known; give auto or off" },
 		{ "--kernel|k|--cpus|0", "--cpus 0: out of range" },
 		{ "--kernel|k|--cpus|70000", "--cpus 70000: out of range" },
 		{ "--kernel|k|--cpus|two", "--cpus two: not a number" },
@@ -621,11 +628,64 @@ static void help(void)
 	free(text);
 }
 
+/* What the cache's folder is in: made for this user alone, or not used. */
+static void cache_folder(void)
+{
+	char home[] = "/tmp/thru-home-XXXXXX", path[64];
+	struct stat st;
+	int fd;
+
+	CHECK(mkdtemp(home));
+	unsetenv("XDG_CACHE_HOME");
+	setenv("HOME", home, 1);
+	fd = cache_folder_open();
+	snprintf(path, sizeof(path), "%s/.cache/thru/kernels", home);
+	CHECK(fd >= 0 && !stat(path, &st));
+	CHECK_EQ(st.st_mode & 07777, 0700);
+	close(fd);
+	fd = cache_folder_open(); /* the second time it is there */
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK(!chmod(path, 0750));
+	CHECK_EQ(cache_folder_open(), -1);
+	CHECK(!chmod(path, 0700));
+	if (!geteuid()) {
+		CHECK(!chown(path, 1, 1));
+		CHECK_EQ(cache_folder_open(), -1);
+		CHECK(!chown(path, 0, 0) && !chown(home, 1, 1));
+		CHECK_EQ(cache_folder_open(), -1);
+		CHECK(!chown(home, 0, 0));
+	}
+	/* A link of somebody's to another folder. */
+	CHECK(!rmdir(path) && !symlink("..", path));
+	CHECK_EQ(cache_folder_open(), -1);
+	CHECK(!unlink(path));
+	/* The other variable counts when it is an absolute path. */
+	setenv("XDG_CACHE_HOME", "relative", 1);
+	fd = cache_folder_open();
+	CHECK(fd >= 0 && !rmdir(path));
+	close(fd);
+	setenv("XDG_CACHE_HOME", home, 1);
+	fd = cache_folder_open();
+	CHECK(fd >= 0 && rmdir(path) < 0);
+	close(fd);
+	snprintf(path, sizeof(path), "rm -r %s", home);
+	CHECK_EQ(system(path), 0);
+	/* None of them. */
+	setenv("XDG_CACHE_HOME", "/proc/no", 1);
+	CHECK_EQ(cache_folder_open(), -1);
+	unsetenv("XDG_CACHE_HOME");
+	setenv("HOME", "/nonexistent", 1);
+	CHECK_EQ(cache_folder_open(), -1);
+	unsetenv("HOME");
+	CHECK_EQ(cache_folder_open(), -1);
+}
+
 static const struct test tests[] = {
 	TEST(defaults), TEST(everything), TEST(device_values), TEST(ways),
 	TEST(mediated), TEST(tokens),     TEST(pages),         TEST(open_verb),
 	TEST(sizes),    TEST(networks),   TEST(refusals),      TEST(too_many_devices),
 	TEST(devices),  TEST(bdfs),       TEST(nearest),       TEST(help),
-	TEST(shares),   TEST(test_verb),
+	TEST(shares),   TEST(test_verb),  TEST(cache_folder),
 };
 TEST_MAIN(tests)

@@ -281,6 +281,16 @@ static int set_pci_cf8(void *to, const char *value)
 	return options_refuse("--pci-cf8 %s: not known; give auto, on or off", value);
 }
 
+static int set_kernel_unpack(void *to, const char *value)
+{
+	struct run_options *o = to;
+
+	o->kernel_unpack = !strcmp(value, "auto");
+	if (!o->kernel_unpack && strcmp(value, "off"))
+		return options_refuse("--kernel-unpack %s: not known; give auto or off", value);
+	return 0;
+}
+
 static int set_pmu(void *to, const char *value)
 {
 	struct run_options *o = to;
@@ -397,6 +407,9 @@ const struct option options_run[] = {
 	{ "--pci-cf8", "WHEN", false, set_pci_cf8,
 	  "PCI by the ports CF8 and CFC beside ECAM: on, off or\n"
 	  "auto, off for Linux, which is faster without [auto]" },
+	{ "--kernel-unpack", "WHEN", false, set_kernel_unpack,
+	  "unpack a bzImage of Linux before the guest starts, and\n"
+	  "keep it for the next time: auto or off [auto]" },
 	{ "--explain", NULL, false, set_explain,
 	  "tell every KVM, VFIO and iommufd call on standard\n"
 	  "error, with the reason for it and where it is documented" },
@@ -465,6 +478,7 @@ int options_parse_run(int argc, char **argv, struct run_options *ret)
 				 .cpus = 1,
 				 .mem = OPTIONS_MEM_DEFAULT,
 				 .iommufd = -1,
+				 .kernel_unpack = true,
 				 .vfio_api = HOSTWAY_ANY };
 	int r = options_walk(argc, argv, options_run, unexpected, &o, NULL);
 

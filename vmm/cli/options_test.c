@@ -98,6 +98,11 @@ static int set_vhost_user(void *to, const char *value)
 	return pass(to, "--vhost-user", value);
 }
 
+static int set_kernel_unpack(void *to, const char *value)
+{
+	return pass(to, "--kernel-unpack", value);
+}
+
 static int set_share(void *to, const char *value)
 {
 	struct words *w = to;
@@ -301,6 +306,8 @@ const struct option options_test[] = {
 	{ "--allow", "WHAT", true, set_allow, "unsafe-interrupts or acs-override" },
 	{ "--cpu-nested", NULL, false, set_nested, "let the guest have guests" },
 	{ "--pmu", NULL, false, set_pmu, "give the guest performance counters" },
+	{ "--kernel-unpack", "WHEN", false, set_kernel_unpack,
+	  "who unpacks a bzImage: auto or off [auto]" },
 	{ "--cmdline", "STRING", false, set_cmdline, "more for the kernel's command line" },
 	{ "--env", "NAME=VALUE", true, set_env, "for COMMAND" },
 	{ "--cwd", "DIR", false, set_cwd, "COMMAND's folder in the guest [where thru is]" },
