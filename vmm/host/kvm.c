@@ -44,6 +44,11 @@ int kvm_open(int *ret_fd)
 			    "load the kernel's module (modprobe kvm_intel or kvm_amd)",
 			    strerror(-fd));
 	version = HOST_IOCTL(fd, KVM_GET_API_VERSION, 0);
+	if (version == -ENOTTY)
+		return fail(STATUS_HOST, ENOTTY,
+			    "/dev/kvm: something else lies there, not KVM (KVM_GET_API_VERSION: "
+			    "%s); see ls -l /dev/kvm, which is to be the character device 10, 232",
+			    strerror(ENOTTY));
 	if (version < 0)
 		return refused("KVM_GET_API_VERSION", version);
 	if (version != KVM_API_VERSION)
