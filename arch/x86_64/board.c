@@ -57,11 +57,11 @@ static int add_ports(struct board *board, struct bus_region *region)
 
 /*
  * Linux writes an address to CF8 for each of 32 slots before it looks whether that works (early_quirks() in
- * arch/x86/kernel): dwords there are taken by KVM, and counted.
+ * arch/x86/kernel): KVM takes the dwords there, for an eventfd that nobody reads.
  */
 static int swallow_cf8(struct board *board)
 {
-	int *fd = &board->arch->cf8_probes, r;
+	int *fd = &board->arch->cf8_sink, r;
 
 	if (!board->pci.config.no_cf8 || board->vm_fd < 0)
 		return 0;
@@ -69,16 +69,14 @@ static int swallow_cf8(struct board *board)
 	return r ? r : kvm_ioeventfd_port(board->vm_fd, 0xcf8, 4, *fd);
 }
 
-/* What else it could have been is told by the guest itself. */
+/* A Linux with ECAM scans its bus right after it has probed (pci_check_type1()). */
 static void tell_cf8(struct board *board)
 {
-	int *fd = &board->arch->cf8_probes;
-
-	if (*fd >= 0 && fd_event_take(*fd) && !board->pci.ecam_used)
+	if (board->pci.cf8_probed && !board->pci.ecam_used)
 		log_warn(
 			"the guest looked for PCI devices by the ports CF8 and CFC only; if it found "
 			"none, its kernel is without CONFIG_PCI_MMCONFIG: give --pci-cf8 on");
-	fd_close(fd);
+	fd_close(&board->arch->cf8_sink);
 }
 
 int arch_board_init(struct board *board)

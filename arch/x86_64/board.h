@@ -21,6 +21,6 @@ struct arch_board {
 	struct pvpanic pvpanic;
 	struct bus_region serial_ports, power_ports;
 	bool has_serial, has_pvpanic;
-	int cf8_probes; /* an eventfd: counts what the guest writes to CF8 where it is hidden; else -1 */
+	int cf8_sink; /* an eventfd: takes what the guest writes to CF8 where that is hidden; else -1 */
 	unsigned tsc_khz; /* what each vcpu's TSC counts in a millisecond; 0: KVM does not say */
 };

@@ -85,7 +85,7 @@ int arch_irqchip_init(struct board *board)
 	board->arch = calloc(1, sizeof(*board->arch));
 	if (!board->arch)
 		return fail(STATUS_FAILURE, ENOMEM, "board: out of memory");
-	board->arch->cf8_probes = -1;
+	board->arch->cf8_sink = -1;
 	r = cpuid_supported(board->kvm_fd, &board->arch->cpuid);
 	if (!r)
 		r = limit_processors(board);

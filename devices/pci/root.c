@@ -109,6 +109,8 @@ static void cf8_access(void *ctx, uint64_t offset, void *data, unsigned len, boo
 	} else if (root->config.no_cf8) {
 		if (!is_write)
 			memset(data, 0xff, len);
+		else if (offset == 3 && len == 1)
+			root->cf8_probed = true;
 	} else if (offset == 0 && len == 4) {
 		if (is_write)
 			root->config_address = load_le32(data) & CF8_WRITABLE;

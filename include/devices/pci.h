@@ -92,8 +92,9 @@ struct pci_root {
 	struct bus_region ecam, cf8;
 	struct bus_region *reset_control; /* answers bytes at CF9h, inside `cf8`; NULL: nobody */
 	bool ecam_used;                   /* the guest has been here */
-	struct pci_pages *pages;          /* NULL: no function is read as memory */
-	struct pci_function host_bridge;  /* 00.0 */
+	bool cf8_probed; /* it looked for CF8 while there was none, as Linux does: a byte to CFB */
+	struct pci_pages *pages;         /* NULL: no function is read as memory */
+	struct pci_function host_bridge; /* 00.0 */
 };
 
 int pci_root_init(struct pci_root *root, const struct pci_root_config *config) _must_check_;

@@ -174,6 +174,8 @@ static void cf8_hidden(void)
 	setup();
 	root.config.no_cf8 = true;
 	add(&a, PCI_DEVFN(3, 0));
+	port_set(0xcf8, 4, 0x80000000 | A >> 4); /* early_quirks() */
+	CHECK(!root.cf8_probed);
 	port_set(0xcfb, 1, 1); /* as Linux probes: pci_check_type1(), pci_check_type2() */
 	port_set(0xcf8, 4, 0x80000000);
 	CHECK_EQ(port(0xcf8, 4), UINT32_MAX);
@@ -186,7 +188,7 @@ static void cf8_hidden(void)
 	port_set(0xcf8, 4, 0x80000000 | A >> 4 | PCI_INTERRUPT_LINE);
 	port_set(0xcfc, 1, 11);
 	CHECK_EQ(a.config[PCI_INTERRUPT_LINE], 0);
-	CHECK(!root.ecam_used);
+	CHECK(root.cf8_probed && !root.ecam_used);
 	CHECK_EQ(ecam(A, 4), 0x56781234);
 	CHECK(root.ecam_used);
 	root.reset_control = &control;

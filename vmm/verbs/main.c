@@ -75,13 +75,14 @@ static int dispatch(int argc, char **argv)
 
 /*
  * Whoever starts us with a standard stream closed has no use for it: it is not to be the next file that is
- * opened here. Open the other way round, so that it fails as a closed one does.
+ * opened here. Open the other way round, so that it fails as a closed one does. Without /dev/null it stays closed;
+ * `run` tells.
  */
 static void fill_streams(void)
 {
 	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
-			_exit(STATUS_FAILURE);
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd ? O_RDONLY : O_WRONLY);
 }
 
 /*

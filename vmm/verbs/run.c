@@ -118,18 +118,36 @@ static int watch_asked(struct run *run)
 	return r ? fail(STATUS_HOST, -r, "epoll: %s", strerror(-r)) : 0;
 }
 
+/* Closed, or open the wrong way round, as main() leaves what was closed. */
+static bool is_closed(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || (flags & O_ACCMODE) == (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+static bool open_null(int fd)
+{
+	int null = open("/dev/null", O_RDWR);
+	bool ok = null >= 0 && dup2(null, fd) == fd;
+
+	if (null >= 0 && null != fd)
+		close(null);
+	return ok;
+}
+
 /*
  * The numbers 0 to 2 must be taken before anything is opened, or the first thing opened (the
  * kernel, a device) would be what the console writes to.
  */
 static int check_standard_fds(struct run *run)
 {
-	if (run->options.serial == SERIAL_STDIO && fcntl(STDOUT_FILENO, F_GETFD) < 0)
+	if (run->options.serial == SERIAL_STDIO && is_closed(STDOUT_FILENO))
 		return fail(STATUS_OUTPUT, EBADF,
 			    "standard output is closed; open it, or use --serial file:PATH or "
 			    "--serial none");
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+		if (is_closed(fd) && !open_null(fd))
 			return fail(
 				STATUS_HOST, ENODEV,
 				"/dev/null: cannot be opened; make it (mknod -m 666 /dev/null c 1 3), or start "
