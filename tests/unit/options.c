@@ -575,6 +575,9 @@ static void test_verb(void)
 	CHECK(!parse_test(
 		"--kernel|k|--cpu-nested|--pmu|--vfio|0000:00:02.0|--vfio-api|group|--|a"));
 	CHECK(test.run.nested && test.run.pmu && test.run.vfio_api == VFIO_WAY_GROUP);
+	CHECK(test.run.kernel_unpack && test.run.pci_cf8 == PCI_CF8_AUTO);
+	CHECK(!parse_test("--kernel|k|--kernel-unpack|off|--pci-cf8|on|--|a"));
+	CHECK(!test.run.kernel_unpack && test.run.pci_cf8 == PCI_CF8_ON);
 	CHECK(!parse_test("--kernel|t|--bisect|--no-boot-skips|-v"));
 	CHECK(test.bisect && test.no_boot_skips && test.verbose && !test.command);
 	CHECK(test.repeat == 1 && !test.retry && !test.jobs && !test.fail_fast);

@@ -45,11 +45,13 @@ static int append(struct option_list *list, const char *name, const char *value)
 	return 0;
 }
 
-#define PASSED(name)                                       \
+/* An option of `thru run`, which that will judge. */
+#define PASSED_AS(name, option)                            \
 	static int set_##name(void *to, const char *value) \
 	{                                                  \
-		return pass(to, "--" #name, value);        \
+		return pass(to, option, value);            \
 	}
+#define PASSED(name) PASSED_AS(name, "--" #name)
 PASSED(kernel)
 PASSED(initrd)
 PASSED(cpus)
@@ -61,16 +63,11 @@ PASSED(net)
 PASSED(vsock)
 PASSED(virtiofsd)
 PASSED(pmu)
-
-static int set_vfio_api(void *to, const char *value)
-{
-	return pass(to, "--vfio-api", value);
-}
-
-static int set_nested(void *to, const char *value)
-{
-	return pass(to, "--cpu-nested", value);
-}
+PASSED_AS(vfio_api, "--vfio-api")
+PASSED_AS(nested, "--cpu-nested")
+PASSED_AS(vhost_user, "--vhost-user")
+PASSED_AS(pci_cf8, "--pci-cf8")
+PASSED_AS(kernel_unpack, "--kernel-unpack")
 
 static int set_vfio(void *to, const char *value)
 {
@@ -92,16 +89,6 @@ TEXT(root, root, "a folder")
 TEXT(json, json, "a file's name")
 TEXT(junit, junit, "a file's name")
 TEXT(log, log, "a file's name")
-
-static int set_vhost_user(void *to, const char *value)
-{
-	return pass(to, "--vhost-user", value);
-}
-
-static int set_kernel_unpack(void *to, const char *value)
-{
-	return pass(to, "--kernel-unpack", value);
-}
 
 static int set_share(void *to, const char *value)
 {
@@ -292,7 +279,7 @@ const struct option options_test[] = {
 	  "a folder in the guest, at the same path;\n"
 	  "DIR[:/GUESTPATH][,ro]" },
 	{ "--virtiofsd", "FILE", false, set_virtiofsd, "who serves both [found on this host]" },
-	{ "--cpus", "N", false, set_cpus, "as for thru run, like the next ten" },
+	{ "--cpus", "N", false, set_cpus, "as for thru run, like the next eleven" },
 	{ "--mem", "SIZE", false, set_mem, "[512M]" },
 	{ "--vfio", "DEVICE", true, set_vfio, "give the guest a PCI function" },
 	{ "--disk", "FILE", true, set_disk, "a virtio disk, as for thru run" },
@@ -306,6 +293,7 @@ const struct option options_test[] = {
 	{ "--allow", "WHAT", true, set_allow, "unsafe-interrupts or acs-override" },
 	{ "--cpu-nested", NULL, false, set_nested, "let the guest have guests" },
 	{ "--pmu", NULL, false, set_pmu, "give the guest performance counters" },
+	{ "--pci-cf8", "WHEN", false, set_pci_cf8, "PCI by ports: auto, on or off [auto]" },
 	{ "--kernel-unpack", "WHEN", false, set_kernel_unpack,
 	  "who unpacks a bzImage: auto or off [auto]" },
 	{ "--cmdline", "STRING", false, set_cmdline, "more for the kernel's command line" },
