@@ -73,14 +73,15 @@ int vmlinux_file(const struct board_config *config, const struct image *kernel, 
 	_cleanup_(contents_deinit) struct contents c = { .fd = -1 };
 	const struct unpack_codec *codec;
 	uint8_t begin[16], end[SIZE_APPENDED];
-	int folder = config->kernel_cache_fd, r;
+	_cleanup_fd_ int folder = -1;
 	struct stat st;
+	int r;
 
 	*ret = (struct image){ .path = kernel->path, .fd = -1 };
 	if (part.size < sizeof(begin) + sizeof(end) || fstat(kernel->fd, &st))
 		return -ENOEXEC;
-	if (!S_ISREG(st.st_mode))
-		folder = -1;
+	if (config->kernel_cache && S_ISREG(st.st_mode))
+		folder = config->kernel_cache();
 	if (folder >= 0)
 		ret->fd = kernel_cache_find(folder, &st, &ret->size);
 	if (ret->fd >= 0)

@@ -46,8 +46,9 @@ struct board_config {
 	bool nested;       /* the processors' virtualisation, where the host offers it */
 	bool pmu;          /* the processors' performance counters, likewise */
 	enum pci_cf8 pci_cf8;
-	bool kernel_unpack;  /* x86_64: a bzImage is unpacked by thru where that can be done */
-	int kernel_cache_fd; /* the folder of those that were, this user's own; -1: none */
+	bool kernel_unpack; /* x86_64: a bzImage is unpacked by thru where that can be done */
+	int (*kernel_cache)(
+		void); /* opens the folder of those that were: cli/cache_folder.h; or NULL */
 	const char *kernel_path;
 	const char *initrd_path; /* NULL: none */
 	const char *cmdline;     /* never NULL; x86_64 puts one word before it: boot_tell_tsc() */

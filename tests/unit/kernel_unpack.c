@@ -341,7 +341,6 @@ static bool set_up(uint64_t mem)
 		.kernel_fd = -1,
 		.initrd_fd = -1,
 		.kernel_unpack = true,
-		.kernel_cache_fd = -1,
 	};
 	f.board.config = &f.config;
 	return !arch_layout(&f.config, 0, NULL, &f.board.layout) &&
@@ -1072,6 +1071,11 @@ static void cache_on_a_full_disk(void)
 	cache_deinit();
 }
 
+static int open_folder(void)
+{
+	return dup(folder_fd);
+}
+
 /* The guest's RAM is fresh at each boot. */
 static int load_again(void)
 {
@@ -1092,7 +1096,7 @@ static void second_boot(void)
 	CHECK(ARRAY_SIZE(packers));
 	CHECK(cache_init());
 	CHECK(set_up(MIB(64)));
-	f.config.kernel_cache_fd = folder_fd;
+	f.config.kernel_cache = open_folder;
 	make_plain(true, true);
 	len = pack(&packers[0]);
 	part.size = packed_len;

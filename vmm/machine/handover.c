@@ -405,8 +405,11 @@ static int look_up(const struct passthrough_device *which, struct host_function 
 static void tell_way(enum vfio_way way, bool free)
 {
 	static char text[160];
-	const char *lacks = free ? hostway_lacks(way) : "";
+	const char *lacks;
 
+	if (!explain_on)
+		return;
+	lacks = free ? hostway_lacks(way) : "";
 	snprintf(text, sizeof(text), "devices by: %s%s%s", hostway_words(way),
 		 *lacks ? "; for a better way " : "", lacks);
 	explain_phase(text);

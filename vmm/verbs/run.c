@@ -188,7 +188,7 @@ static int prepare(struct run *run)
 		.nested = o->nested,
 		.pci_cf8 = o->pci_cf8,
 		.kernel_unpack = o->kernel_unpack,
-		.kernel_cache_fd = -1,
+		.kernel_cache = cache_folder_open,
 		.pmu = o->pmu,
 		.kernel_path = o->kernel,
 		.initrd_path = o->initrd,
@@ -202,8 +202,6 @@ static int prepare(struct run *run)
 	r = open_image("kernel", o->kernel, &run->config.kernel_fd);
 	if (!r && o->initrd)
 		r = open_image("initrd", o->initrd, &run->config.initrd_fd);
-	if (!r && o->kernel_unpack)
-		run->config.kernel_cache_fd = cache_folder_open();
 	if (!r)
 		r = kvm_open(&run->kvm_fd);
 	if (!r)
@@ -385,7 +383,6 @@ static int finish(struct run *run, int r)
 	fd_close(&run->kvm_fd);
 	fd_close(&run->config.kernel_fd);
 	fd_close(&run->config.initrd_fd);
-	fd_close(&run->config.kernel_cache_fd);
 	return r ? (int)error_status() : run->status;
 }
 
@@ -400,7 +397,7 @@ int run_guest(const struct run_options *options, const struct virtio_console_por
 	run_serial_init(&run.serial);
 	run.stats.interrupts_fd = run.trace.fd = -1;
 	run.loop.epoll_fd = run.loop.wake_fd = -1;
-	run.config.kernel_fd = run.config.initrd_fd = run.config.kernel_cache_fd = -1;
+	run.config.kernel_fd = run.config.initrd_fd = -1;
 	passthrough_init(&run.passthrough);
 	lock_init(&run.lock);
 	run.options = *options;
