@@ -29,24 +29,14 @@ struct placed {
 
 static int find_span(struct placed *p)
 {
-	uint64_t low = UINT64_MAX, high = 0;
+	unsigned first;
 
-	for (unsigned i = 0; i < p->elf.header.e_phnum; i++) {
-		struct range range = elf_range(&p->elf, i);
-
-		if (!range.size)
-			continue;
-		high = MAX(high, range.base + range.size);
-		if (range.base < low) {
-			low = range.base;
-			p->first = p->elf.segments[i].p_offset;
-		}
-	}
-	if (!high)
+	p->span = elf_span(&p->elf, &first);
+	if (!p->span.size)
 		return fail(STATUS_IMAGE, ENOEXEC,
 			    "%s: an ELF file with nothing to load; " BOOT_WANTED,
 			    p->elf.image->path);
-	p->span = (struct range){ low, high - low };
+	p->first = p->elf.segments[first].p_offset;
 	return 0;
 }
 

@@ -15,6 +15,24 @@ struct range elf_range(const struct elf *elf, unsigned i)
 				     : (struct range){ 0, 0 };
 }
 
+struct range elf_span(const struct elf *elf, unsigned *ret_first)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+
+	for (unsigned i = 0; i < elf->header.e_phnum; i++) {
+		struct range range = elf_range(elf, i);
+
+		if (!range.size)
+			continue;
+		high = MAX(high, range.base + range.size);
+		if (range.base < low) {
+			low = range.base;
+			*ret_first = i;
+		}
+	}
+	return high ? (struct range){ low, high - low } : (struct range){ 0, 0 };
+}
+
 static int check_segment(const struct elf *elf, unsigned i)
 {
 	const Elf64_Phdr *ph = &elf->segments[i];

@@ -20,6 +20,9 @@ struct elf {
 /* What segment `i` is to have in memory; an empty range when it is not to be loaded. */
 struct range elf_range(const struct elf *elf, unsigned i);
 
+/* What all of them span, empty when nothing is to be loaded; else the lowest one. */
+struct range elf_span(const struct elf *elf, unsigned *ret_first);
+
 /*
  * Read the headers of a little-endian ELF-64 file for `machine` (EM_...). Then: there are 1 to
  * ELF_SEGMENTS_MAX segments, and each that is to be loaded is no larger in the file than in memory and

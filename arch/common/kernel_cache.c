@@ -118,13 +118,19 @@ static bool sum_is(int fd, const struct note *note)
 	return at == note->size && sum_end(&sum) == note->sum;
 }
 
-/* Where that is refused (a read-only disk), its sum is looked at again the next time. */
-static void mark(int fd, const struct note *note, const struct stat *source)
+/* The entry has its kernel's mtime, as one that nobody wrote to since. */
+static bool stamp(int fd, const struct stat *source)
 {
 	const struct timespec times[2] = { source->st_mtim, source->st_mtim };
 
+	return !futimens(fd, times);
+}
+
+/* Where that is refused (a read-only disk), its sum is looked at again the next time. */
+static void mark(int fd, const struct note *note, const struct stat *source)
+{
 	if (pwrite(fd, note, sizeof(*note), (off_t)note->size) == sizeof(*note))
-		futimens(fd, times);
+		stamp(fd, source);
 }
 
 /* Whether the entry is what was written. One that is, and was last seen before the host booted, is marked. */
@@ -246,7 +252,6 @@ static bool is_settled(int fd, const struct stat *source)
 
 static bool write_entry(int fd, const struct stat *source, struct note *note, const uint8_t *bytes)
 {
-	const struct timespec times[2] = { source->st_mtim, source->st_mtim };
 	struct sum sum = { { 0 } };
 
 	for (uint64_t at = 0; at < note->size; at += PIECE) {
@@ -257,7 +262,7 @@ static bool write_entry(int fd, const struct stat *source, struct note *note, co
 			return false;
 	}
 	note->sum = sum_end(&sum);
-	return !fd_write_all(fd, note, sizeof(*note)) && !futimens(fd, times);
+	return !fd_write_all(fd, note, sizeof(*note)) && stamp(fd, source);
 }
 
 void kernel_cache_store(int folder, const struct stat *source, int from, const uint8_t *bytes,

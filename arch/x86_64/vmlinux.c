@@ -56,22 +56,6 @@ static void vmlinux_deinit(struct vmlinux *v)
 	free(v->table);
 }
 
-/* The span of all segments: text, data, bss and brk. */
-static void find_span(struct vmlinux *v)
-{
-	uint64_t low = UINT64_MAX, high = 0;
-
-	for (unsigned i = 0; i < v->elf.header.e_phnum; i++) {
-		struct range range = elf_range(&v->elf, i);
-
-		if (!range.size)
-			continue;
-		low = MIN(low, range.base);
-		high = MAX(high, range.base + range.size);
-	}
-	v->linked = (struct range){ low, high > low ? align_up(high - low, ALIGN_MIN) : 0 };
-}
-
 /* An ELF file of objcopy's ends with its section headers; what follows are the relocations. */
 static int read_relocs(struct vmlinux *v)
 {
@@ -94,10 +78,12 @@ static int read_relocs(struct vmlinux *v)
 static int vmlinux_read(struct vmlinux *v, uint64_t max, gpa_t pref)
 {
 	int r = elf_read(&v->elf, &v->image, EM_X86_64, BOOT_WANTED);
+	unsigned first;
 
 	if (r)
 		return r;
-	find_span(v);
+	v->linked = elf_span(&v->elf, &first); /* text, data, bss and brk */
+	v->linked.size = align_up(v->linked.size, ALIGN_MIN);
 	if (memcmp(v->elf.header.e_ident, ELFMAG, SELFMAG) || !v->linked.size ||
 	    v->linked.size > align_up(max, ALIGN_MIN) || v->linked.base != pref ||
 	    !range_holds(v->linked, v->elf.header.e_entry, 1))

@@ -41,27 +41,32 @@ void sysfs_link(const char *bdf, const char *name, char *text, size_t size)
 	sysfs_last(path, text, size);
 }
 
-static bool read_is_bridge(const char *bdf)
+/* Of configuration space, whose first 64 bytes everybody may read. */
+static bool read_config(const char *bdf, unsigned offset, void *buf, size_t len)
 {
 	char path[PATH_MAX];
 	_cleanup_fd_ int fd = -1;
-	uint8_t type = 0;
 
 	sysfs_path(path, "/sys/bus/pci/devices/%s/config", bdf);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && !fd_read_at(fd, &type, 1, PCI_HEADER_TYPE) &&
+	return fd >= 0 && !fd_read_at(fd, buf, len, offset);
+}
+
+static bool read_is_bridge(const char *bdf)
+{
+	uint8_t type;
+
+	return read_config(bdf, PCI_HEADER_TYPE, &type, 1) &&
 	       (type & 0x7f) == PCI_HEADER_TYPE_BRIDGE;
 }
 
 bool sysfs_is_dead(struct bdf bdf)
 {
-	char path[PATH_MAX], text[BDF_TEXT];
-	_cleanup_fd_ int fd = -1;
-	uint32_t ids = 0;
+	char text[BDF_TEXT];
+	uint32_t ids;
 
-	sysfs_path(path, "/sys/bus/pci/devices/%s/config", bdf_format(bdf, text));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && !fd_read_at(fd, &ids, sizeof(ids), PCI_VENDOR_ID) && ids == UINT32_MAX;
+	return read_config(bdf_format(bdf, text), PCI_VENDOR_ID, &ids, sizeof(ids)) &&
+	       ids == UINT32_MAX;
 }
 
 /*

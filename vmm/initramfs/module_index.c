@@ -22,7 +22,7 @@
 #define KEY_MAX     1024 /* and so the nodes above each other */
 #define ENTRIES_MAX 1000000
 
-static int no_memory(void)
+int module_index_no_memory(void)
 {
 	return fail(STATUS_HOST, ENOMEM, "initramfs: no memory for its modules");
 }
@@ -41,7 +41,7 @@ int module_index_put(struct module_index *index, const char *key, const char *va
 
 		at = room > ENTRIES_MAX ? NULL : realloc(index->at, room * sizeof(*at));
 		if (!at)
-			return no_memory();
+			return module_index_no_memory();
 		index->at = at;
 		index->room = room;
 	}
@@ -50,7 +50,7 @@ int module_index_put(struct module_index *index, const char *key, const char *va
 	at->value = at->key ? strdup(value) : NULL;
 	if (!at->value) {
 		free(at->key);
-		return no_memory();
+		return module_index_no_memory();
 	}
 	index->n++;
 	return 0;
@@ -123,7 +123,7 @@ int module_index_write(struct module_index *index, char **ret, size_t *ret_size)
 	uint32_t root;
 
 	if (!out)
-		return no_memory();
+		return module_index_no_memory();
 	if (index->n)
 		qsort(index->at, index->n, sizeof(*index->at), by_key);
 	number(out, MAGIC);
@@ -132,7 +132,7 @@ int module_index_write(struct module_index *index, char **ret, size_t *ret_size)
 	root = node(out, index->at, index->n, 0);
 	if (fclose(out)) {
 		free(*ret);
-		return no_memory();
+		return module_index_no_memory();
 	}
 	root = htobe32(root);
 	memcpy(*ret + ROOT_AT, &root, sizeof(root));

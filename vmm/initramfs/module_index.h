@@ -14,6 +14,9 @@ struct module_index {
 	unsigned n, room;
 };
 
+/* Records that there is none for it, or for what is to be in it. */
+int module_index_no_memory(void);
+
 /* Both are copied. Words that are not plain ASCII are left out: the form has no place for them. */
 int module_index_put(struct module_index *index, const char *key, const char *value) _must_check_;
 

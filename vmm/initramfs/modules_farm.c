@@ -38,11 +38,6 @@ struct farm {
 	FILE *dep_text, *alias_text, *softdep_text;
 };
 
-static int no_memory(void)
-{
-	return fail(STATUS_HOST, ENOMEM, "initramfs: no memory for its modules");
-}
-
 static bool is_file(const char *folder, const char *name)
 {
 	char path[PATH_MAX];
@@ -106,7 +101,7 @@ static int take_info(struct farm *f, struct module *m, const struct modinfo *inf
 
 	m->depends = strdup(value ? value : "");
 	if (!m->depends)
-		return no_memory();
+		return module_index_no_memory();
 	for (unsigned i = 0; !r && (value = modinfo_value(info, "alias", i)); i++) {
 		if (snprintf(alias, sizeof(alias), "%s", value) >= (int)sizeof(alias))
 			continue;
@@ -136,7 +131,7 @@ static int look(struct farm *f, const char *listed, uint64_t *bytes)
 		return -ENOENT;
 	*m = (struct module){ .path = strdup(below_kernel(listed)) };
 	name_of(m->path ? m->path : "", m->name);
-	r = m->path ? take_info(f, m, &info) : no_memory();
+	r = m->path ? take_info(f, m, &info) : module_index_no_memory();
 	free(info.text);
 	f->n++;
 	*bytes += (uint64_t)st.st_size;
@@ -183,14 +178,14 @@ static int tell_depends(struct farm *f, unsigned at)
 	int r;
 
 	if (!out)
-		return no_memory();
+		return module_index_no_memory();
 	walk(f, &f->at[at], at + 1, order, &n);
 	fprintf(out, "kernel/%s:", f->at[at].path);
 	while (n--)
 		if (order[n] != &f->at[at])
 			fprintf(out, " kernel/%s", order[n]->path);
 	if (fclose(out))
-		return no_memory();
+		return module_index_no_memory();
 	fprintf(f->dep_text, "%s\n", line);
 	r = module_index_put(&f->dep, f->at[at].name, line);
 	free(line);
@@ -239,7 +234,7 @@ static int put_builtin(struct farm *f)
 	int r = 0;
 
 	if (!out)
-		return no_memory();
+		return module_index_no_memory();
 	snprintf(path, sizeof(path), "%s/modules.builtin", f->folder);
 	in = fopen(path, "re");
 	while (!r && in && fgets(line, sizeof(line), in)) {
@@ -250,7 +245,7 @@ static int put_builtin(struct farm *f)
 	if (in)
 		fclose(in);
 	if (fclose(out) && !r)
-		return no_memory();
+		return module_index_no_memory();
 	if (!r)
 		r = put_text(f, "modules.builtin", text, size);
 	free(text);
@@ -269,7 +264,7 @@ static int close_texts(struct farm *f)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
 		if (!all[i] || fclose(all[i]))
-			r = no_memory();
+			r = module_index_no_memory();
 	return r;
 }
 
@@ -309,7 +304,7 @@ static int look_at_all(struct farm *f, const struct module_list *list, struct mo
 
 	f->at = calloc(list->n + 1, sizeof(*f->at));
 	if (!f->at || !f->dep_text || !f->alias_text || !f->softdep_text)
-		return no_memory();
+		return module_index_no_memory();
 	for (unsigned i = 0; (!r || r == -ENOENT) && i < list->n; i++) {
 		r = look(f, list->at[i].path, &ret->bytes);
 		ret->gone += r == -ENOENT;

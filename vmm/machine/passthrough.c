@@ -132,15 +132,16 @@ static int bind_one(void *ctx, unsigned i)
 /* At once where each has a file of its own; groups are the space's, and have an order. */
 static int bind_all(struct passthrough *pt)
 {
+	bool at_once = pt->space.way == VFIO_WAY_CDEV;
 	int r = 0;
 
 	for (unsigned i = 0; !r && i < pt->n; i++) {
 		if (!told_before(pt, i))
 			r = kvm_vfio_file_add(pt->kvm_vfio, vfio_device_file(&pt->devices[i]));
-		if (!r && pt->space.way != VFIO_WAY_CDEV)
+		if (!r && !at_once)
 			r = bind_one(pt, i);
 	}
-	return !r && pt->space.way == VFIO_WAY_CDEV ? side_by_side(pt->n, bind_one, pt) : r;
+	return !r && at_once ? side_by_side(pt->n, bind_one, pt) : r;
 }
 
 int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
@@ -226,8 +227,6 @@ int passthrough_add(struct passthrough *pt, struct board *board)
 	return r;
 }
 
-/* What was used is reset, for whoever has it next. Whatever ended the VM stays the recorded reason. */
-
 /*
  * The kernel resets a device as its last file is closed, if it has a reset of its own (vfio_pci_core_disable()
  * in drivers/vfio/pci/vfio_pci_core.c): then it is not done before as well. Who handed a file over may still have
@@ -259,7 +258,10 @@ static int close_one(void *ctx, unsigned i)
 	return 0;
 }
 
-/* EAGAIN: the host holds the device to take it back, and resets it itself as it closes. */
+/*
+ * What was used is reset, for whoever has it next. EAGAIN: the host holds the device to take it back, and resets it
+ * itself as it closes.
+ */
 static void reset_after(struct passthrough *pt)
 {
 	int r;
@@ -290,7 +292,7 @@ void passthrough_release(struct passthrough *pt, const struct memory *memory)
 		if (!told_before(pt, i))
 			kvm_vfio_file_remove(pt->kvm_vfio, vfio_device_file(&pt->devices[i]));
 	fd_close(&pt->kvm_vfio);
-	error_take(&why);
+	error_take(&why); /* whatever ended the VM stays the reason */
 	if (used)
 		reset_after(pt);
 	error_put(&why);
