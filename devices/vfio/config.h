@@ -29,6 +29,7 @@ struct vfio_config {
 	uint8_t initial[PCI_CONFIG_SIZE]; /* pci->config[] after a reset */
 	/* Where the capabilities that other parts shape begin, the first of each kind; 0: none. */
 	unsigned pm_cap, msi_cap, msix_cap;
+	unsigned msi_end; /* where the next capability begins, if not the space ends */
 	struct {
 		unsigned at; /* 0: no such register */
 		uint8_t bit;

@@ -99,6 +99,13 @@ static void af_init(struct vfio_config *config, unsigned cap)
 	vfio_config_emulate(config, cap + PCI_AF_CTRL, 1, PCI_AF_CTRL_FLR, 0, 0);
 }
 
+/* All but the header, which is ours. */
+static void read_only_init(struct vfio_config *config, unsigned cap, unsigned header, unsigned end)
+{
+	for (unsigned at = cap + header; at < end; at++)
+		read_only(config, at, 1, 0xff);
+}
+
 /* MSI and MSI-X are left to their own parts. */
 static void capability_init(struct vfio_config *config, unsigned cap, enum rule rule, unsigned end)
 {
@@ -110,6 +117,7 @@ static void capability_init(struct vfio_config *config, unsigned cap, enum rule 
 		break;
 	case MSI:
 		config->msi_cap = cap;
+		config->msi_end = end;
 		break;
 	case MSIX:
 		config->msix_cap = cap;
@@ -121,8 +129,7 @@ static void capability_init(struct vfio_config *config, unsigned cap, enum rule 
 		af_init(config, cap);
 		break;
 	case READ_ONLY:
-		for (unsigned at = cap + 2; at < end; at++)
-			read_only(config, at, 1, 0xff);
+		read_only_init(config, cap, 2, end);
 		break;
 	case PASS:
 	case HIDE:
@@ -134,12 +141,6 @@ static void capability_init(struct vfio_config *config, unsigned cap, enum rule 
 static bool is_single(enum rule rule)
 {
 	return rule != PASS && rule != READ_ONLY && rule != HIDE;
-}
-
-/* How far a capability that is hidden reaches: not over registers that are nobody's. */
-static unsigned hidden_end(const struct kind *kind, unsigned at, unsigned end)
-{
-	return kind->len ? MIN(at + kind->len, end) : end;
 }
 
 static const struct kind *kind_of(const struct kind *kinds, unsigned id)
@@ -157,6 +158,58 @@ struct chain {
 	uint32_t header[CHAIN_MAX];
 	unsigned n;
 };
+
+/* PCIe 6.0 §7.9.1: port registers, VC resources, then an arbitration table of 4 bits a phase, aligned to 16 bytes. */
+static unsigned vc_len(const struct vfio_config *config, unsigned at)
+{
+	uint32_t more = vfio_io_config_read(config->io, at + PCI_VC_PORT_CAP1, 4);
+	uint32_t arbitration = vfio_io_config_read(config->io, at + PCI_VC_PORT_CAP2, 4);
+	unsigned len = PCI_CAP_VC_BASE_SIZEOF;
+	unsigned phases = arbitration & PCI_VC_CAP2_128_PHASE  ? 128
+			  : arbitration & PCI_VC_CAP2_64_PHASE ? 64
+			  : arbitration & PCI_VC_CAP2_32_PHASE ? 32
+							       : 0;
+
+	len += (1 + (more & PCI_VC_CAP1_EVCC)) * PCI_CAP_VC_PER_VC_SIZEOF;
+	return phases ? align_up(len, 16) + phases / 2 : len;
+}
+
+/* The bytes of an extended capability as it says itself, as VFIO counts them (vfio_ext_cap_len()); 0: it does not. */
+static unsigned said_len(const struct vfio_config *config, unsigned id, unsigned at)
+{
+	uint32_t caps;
+	unsigned n;
+
+	if (at + 12 > config->io->config_size)
+		return 0;
+	caps = vfio_io_config_read(config->io, at + 4, 4);
+	switch (id) {
+	case 0: /* VFIO's place holder for one at 100h that it hides: a link, and what follows is passed */
+		return 4;
+	case PCI_EXT_CAP_ID_VC:
+	case PCI_EXT_CAP_ID_VC9:
+		return vc_len(config, at);
+	case PCI_EXT_CAP_ID_ACS: /* §7.7.11: an egress control vector, of 0 for 256 bits */
+		n = caps >> 8 & 0xff;
+		return caps & PCI_ACS_EC ? 8 + align_up(n ? n : 256, 32) / 8 : 8;
+	case PCI_EXT_CAP_ID_REBAR: /* §7.8.6: a pair of registers for each BAR */
+		n = vfio_io_config_read(config->io, at + PCI_REBAR_CTRL, 4) &
+		    PCI_REBAR_CTRL_NBAR_MASK;
+		return 4 + 8 * (n >> PCI_REBAR_CTRL_NBAR_SHIFT);
+	case PCI_EXT_CAP_ID_TPH: /* §7.9.13: its table is here, or with the MSI-X table */
+		n = (caps & PCI_TPH_CAP_ST_MASK) >> PCI_TPH_CAP_ST_SHIFT;
+		return PCI_TPH_BASE_SIZEOF +
+		       ((caps & PCI_TPH_CAP_LOC_MASK) == PCI_TPH_LOC_CAP ? 2 * (n + 1) : 0);
+	default:
+		return 0;
+	}
+}
+
+/* How far a capability reaches that is hidden or read-only: not over registers that are nobody's. */
+static unsigned own_end(unsigned at, unsigned len, unsigned end)
+{
+	return len ? MIN(at + len, end) : end;
+}
 
 /* Where the capability at `at` ends at the latest: at the next one, or at the space's end. */
 static unsigned chain_end(const struct chain *chain, unsigned at, unsigned end)
@@ -197,7 +250,7 @@ static void plain_init(struct vfio_config *config)
 		const struct kind *kind = kind_of(capabilities, chain.id[i]);
 
 		if (kind->rule == HIDE) {
-			hide(config, at, hidden_end(kind, at, end));
+			hide(config, at, own_end(at, kind->len, end));
 			continue;
 		}
 		if (at + rule_len(kind->rule) > end ||
@@ -208,7 +261,7 @@ static void plain_init(struct vfio_config *config)
 		seen |= BIT(kind->rule);
 		/* Its id is the device's, its link ours. */
 		vfio_config_emulate(config, at, 2, 0xffff, chain.id[i], 0);
-		capability_init(config, at, kind->rule, end);
+		capability_init(config, at, kind->rule, own_end(at, kind->len, end));
 		config->pci->config[link] = (uint8_t)at;
 		link = at + PCI_CAP_LIST_NEXT;
 	}
@@ -229,15 +282,15 @@ static void extended_init(struct vfio_config *config)
 		const struct kind *kind = kind_of(extended, chain.id[i]);
 		uint32_t head;
 
+		end = own_end(at, kind->len ? kind->len : said_len(config, chain.id[i], at), end);
 		if (kind->rule == HIDE) {
-			hide(config, at, hidden_end(kind, at, end));
+			hide(config, at, end);
 			continue;
 		}
 		/* Id and version as they are, the link to follow (§7.6.3). */
 		vfio_config_emulate(config, at, 4, ALL, chain.header[i] & 0xfffff, 0);
 		if (kind->rule == READ_ONLY)
-			for (unsigned b = at + 4; b < end; b++)
-				read_only(config, b, 1, 0xff);
+			read_only_init(config, at, 4, end);
 		if (at != PCI_CFG_SPACE_SIZE) {
 			link = link ? link : PCI_CFG_SPACE_SIZE;
 			head = load_le32(config->pci->config + link) & 0xfffff;

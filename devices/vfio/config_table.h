@@ -135,8 +135,9 @@ struct kind {
 	uint16_t id;
 	enum rule rule;
 	/*
-	 * Of one that is hidden: its bytes; 0: up to the next one. What is behind them belongs to no
-	 * capability and is passed (an EHCI has registers behind its debug port's four bytes).
+	 * Of one that is hidden or read-only: its bytes; 0: it says itself how many (said_len()), or up to the
+	 * next one. What is behind them belongs to no capability and is passed (an EHCI has registers behind
+	 * its debug port's four bytes, a Realtek network card at 70fh, behind its serial number).
 	 */
 	uint8_t len;
 };
@@ -148,11 +149,12 @@ struct kind {
  */
 static const struct kind capabilities[] = {
 	{ PCI_CAP_ID_PM, PM, 0 },
-	{ PCI_CAP_ID_AGP, READ_ONLY, 0 }, /* rates are set with a bridge that is not here */
-	{ PCI_CAP_ID_VPD, PASS, 0 },      /* VFIO performs the access */
+	{ PCI_CAP_ID_AGP, READ_ONLY,
+	  PCI_AGP_SIZEOF },          /* rates are set with a bridge that is not here */
+	{ PCI_CAP_ID_VPD, PASS, 0 }, /* VFIO performs the access */
 	{ PCI_CAP_ID_MSI, MSI, 0 },
 	{ PCI_CAP_ID_PCIX, PASS, 0 }, /* relaxed ordering, read sizes */
-	{ PCI_CAP_ID_HT, HIDE, 0 },   /* 4 to 28 bytes, by type */
+	{ PCI_CAP_ID_HT, HIDE, 28 },  /* by type, at most (VFIO: 24 or 28) */
 	{ PCI_CAP_ID_VNDR, PASS, 0 }, /* virtio's registers, among others */
 	{ PCI_CAP_ID_SHPC, HIDE, 8 },
 	{ PCI_CAP_ID_SSVID, HIDE, 8 },
@@ -168,15 +170,16 @@ static const struct kind capabilities[] = {
  * Extended capabilities (§7.6.3). Hidden on purpose: SR-IOV and ARI (VFs are the host's), Resizable
  * BAR (would move under the kernel's feet), ATS, PRI and PASID (the guest has no IOMMU), ACS
  * (isolation is the host's), VC, MFVC, LTR, L1 PM, PTM, link and lane capabilities (no link), DOE,
- * multicast. One that is not here is hidden up to the next: there is no telling how long it is.
+ * multicast. One that is not here is hidden up to the next where nobody can tell how long it is. VFIO itself takes
+ * out of the list what it does not know, L1 PM and PTM among them, and passes their registers as nobody's.
  */
 static const struct kind extended[] = {
-	{ PCI_EXT_CAP_ID_ERR, READ_ONLY, 0 }, /* masks decide what the host learns of errors */
-	{ PCI_EXT_CAP_ID_DSN, READ_ONLY, 0 },
+	{ PCI_EXT_CAP_ID_ERR, READ_ONLY, 0x48 }, /* masks decide what the host learns of errors */
+	{ PCI_EXT_CAP_ID_DSN, READ_ONLY, PCI_EXT_CAP_DSN_SIZEOF },
 	{ PCI_EXT_CAP_ID_PWR, PASS, 0 }, /* a selector and what it selects */
 	{ PCI_EXT_CAP_ID_VNDR, PASS, 0 },
 	{ PCI_EXT_CAP_ID_DVSEC, PASS, 0 },
-	{ PCI_EXT_CAP_ID_DPA, READ_ONLY, 0 },
+	{ PCI_EXT_CAP_ID_DPA, READ_ONLY, PCI_DPA_BASE_SIZEOF + 32 },
 	{ PCI_EXT_CAP_ID_TPH, READ_ONLY, 0 }, /* steering tags name processors of the host */
 	{ PCI_EXT_CAP_ID_ARI, HIDE, PCI_EXT_CAP_ARI_SIZEOF },
 	{ PCI_EXT_CAP_ID_ATS, HIDE, PCI_EXT_CAP_ATS_SIZEOF },

@@ -67,8 +67,11 @@ int vfio_msi_init(struct vfio_msi *msi, struct vfio_io *io, struct vfio_config *
 	msi->data_at = cap + (wide ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32);
 	msi->mask_at = masks ? cap + (wide ? PCI_MSI_MASK_64 : PCI_MSI_MASK_32) : 0;
 	msi->len = (masks ? msi->mask_at + 8 : msi->data_at + 2) - cap;
-	if (!info.count || cap + msi->len > PCI_CFG_SPACE_SIZE)
+	/* One that has no vectors, or runs into the next capability, is hidden, and what is another's is not. */
+	if (!info.count || cap + msi->len > config->msi_end) {
+		msi->len = MIN(msi->len, config->msi_end - cap);
 		return 0;
+	}
 	msi->cap = cap;
 	/* No more vectors than VFIO can hand on, and at most 32 (§7.7.1.2: 110b, 111b reserved). */
 	log2 = MIN((control & PCI_MSI_FLAGS_QMASK) >> 1, 5u);

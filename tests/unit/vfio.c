@@ -194,6 +194,29 @@ static void express_version_1(void)
 	STOP();
 }
 
+/* MSI of 24 bytes where the device has 16 for it: there is none, and the capability behind it is whole. */
+static void msi_over_another(void)
+{
+	setup();
+	fake_msi(0x50, 2, true, true);
+	fake_cap(0x60, PCI_CAP_ID_VNDR);
+	store_le32(fake.config + 0x64, 0x11223344);
+	CHECK_EQ(start(), 0);
+	CHECK_EQ(get(AT + PCI_CAPABILITY_LIST, 1), 0x60);
+	CHECK_EQ(get(AT + 0x50, 4), 0);
+	CHECK_EQ(get(AT + 0x60, 2), 0x0009);
+	CHECK_EQ(get(AT + 0x64, 4), 0x11223344);
+	set(AT + 0x52, 2, PCI_MSI_FLAGS_ENABLE);
+	CHECK(!fake.irqs[VFIO_PCI_MSI_IRQ_INDEX].on);
+	STOP();
+	setup();
+	fake_msi(0x50, 2, true, true);
+	fake_cap(0x68, PCI_CAP_ID_VNDR);
+	CHECK_EQ(start(), 0);
+	CHECK_EQ(get(AT + PCI_CAPABILITY_LIST, 1), 0x50);
+	STOP();
+}
+
 static void extended_chain(void)
 {
 	setup();
@@ -1400,6 +1423,7 @@ static const struct test tests[] = {
 	TEST(capability_loop),
 	TEST(express),
 	TEST(express_version_1),
+	TEST(msi_over_another),
 	TEST(extended_chain),
 	TEST(refused_devices),
 	TEST(bars),

@@ -54,7 +54,10 @@ static void hidden_bytes(void)
 	store_le32(fake.config + 0x104, 0x12345678);
 	store_le32(fake.config + 0x108, 0x9abcdef0);
 	fake_ext_cap(0x140, PCI_EXT_CAP_ID_DSN);
+	store_le32(fake.config + 0xac,
+		   0x9999aaaa); /* behind the 28 bytes of one of HyperTransport's */
 	CHECK_EQ(part_start(), 0);
+	CHECK_EQ(part_get(0xac, 4), 0x9999aaaa);
 	CHECK_EQ(part_get(PCI_CAPABILITY_LIST, 1), 0);
 	CHECK_EQ(part_get(0x58, 4), 0);
 	CHECK_EQ(part_get(0x60, 4), 0x2030);
@@ -67,6 +70,92 @@ static void hidden_bytes(void)
 	CHECK_EQ(part_get(0xa4, 4), 0x77778888);
 	CHECK_EQ(part_get(0x104, 4), 0);
 	CHECK_EQ(part_get(0x108, 4), 0x9abcdef0);
+	PART_STOP();
+}
+
+/* One extended capability at 140h, the last, with two dwords: its bytes are `len`, and what is behind them is passed. */
+static void reaches(unsigned id, uint32_t caps, uint32_t more, unsigned len)
+{
+	part_setup();
+	fake_ext_cap(0x100, PCI_EXT_CAP_ID_DSN);
+	fake_ext_cap(0x140, id);
+	store_le32(fake.config + 0x144, caps);
+	store_le32(fake.config + 0x148, more);
+	fake.config[0x140 + len - 1] |= 0x5a;
+	fake.config[0x140 + len] = 0x5a;
+	fake.config[0x70f] = 0x11;
+	CHECK_EQ(part_start(), 0);
+	part_set(0x140 + len - 1, 1, 0);
+	CHECK_EQ(fake.config[0x140 + len - 1] & 0x5a, 0x5a);
+	CHECK_EQ(part_get(0x140 + len, 1), 0x5a);
+	part_set(0x140 + len, 1, 0x77);
+	CHECK_EQ(fake.config[0x140 + len], 0x77);
+	/* A Realtek card's latency of L1: its driver writes it, and asks no other way when that went well. */
+	part_set(0x70f, 1, 0x27);
+	CHECK_EQ(fake.config[0x70f], 0x27);
+	PART_STOP();
+}
+
+static void own_bytes(void)
+{
+	reaches(PCI_EXT_CAP_ID_ERR, 0, 0, 0x48);
+	reaches(PCI_EXT_CAP_ID_DSN, 0, 0, 12);
+	reaches(PCI_EXT_CAP_ID_DPA, 0x1f, 0, 48);
+	reaches(PCI_EXT_CAP_ID_LTR, 0, 0, 8);
+	reaches(PCI_EXT_CAP_ID_ACS, 0, 0, 8);
+	reaches(PCI_EXT_CAP_ID_ACS, 0x0820, 0, 12);
+	reaches(PCI_EXT_CAP_ID_ACS, 0x2120, 0, 16);
+	reaches(PCI_EXT_CAP_ID_ACS, 0x0020, 0, 40);
+	reaches(PCI_EXT_CAP_ID_REBAR, 0xfff0, 1 << 5, 12);
+	reaches(PCI_EXT_CAP_ID_REBAR, 0xfff0, 6 << 5, 52);
+	reaches(PCI_EXT_CAP_ID_VC, 0, 0, 28);
+	reaches(PCI_EXT_CAP_ID_VC9, 7, 0, 112);
+	reaches(PCI_EXT_CAP_ID_VC, 1, PCI_VC_CAP2_32_PHASE, 64);
+	reaches(PCI_EXT_CAP_ID_VC, 0, PCI_VC_CAP2_128_PHASE, 96);
+	reaches(PCI_EXT_CAP_ID_TPH, 0, 0, 12);
+	reaches(PCI_EXT_CAP_ID_TPH, PCI_TPH_LOC_CAP | 7 << 16, 0, 28);
+	/* Nobody knows how long. */
+	part_setup();
+	fake_ext_cap(0x100, PCI_EXT_CAP_ID_DSN);
+	fake_ext_cap(0x140, 0x3ff);
+	fake.config[0x70f] = 0x11;
+	CHECK_EQ(part_start(), 0);
+	CHECK_EQ(part_get(0x70f, 1), 0);
+	PART_STOP();
+	/* The place of one at 100h that VFIO hides: a link without an id, and registers that it passes. */
+	part_setup();
+	store_le32(fake.config + 0x100, 0x14000000);
+	fake.config[0x104] = 0x11;
+	store_le32(fake.config + 0x140, 0x00010003);
+	CHECK_EQ(part_start(), 0);
+	CHECK_EQ(part_get(0x100, 4), 0x14000000);
+	CHECK_EQ(part_get(0x104, 1), 0x11);
+	PART_STOP();
+	/* One whose registers would lie outside of the space. */
+	part_setup();
+	fake_ext_cap(0x100, PCI_EXT_CAP_ID_DSN);
+	fake_ext_cap(0xffc, PCI_EXT_CAP_ID_VC);
+	CHECK_EQ(part_start(), 0);
+	CHECK_EQ(part_get(0xffc, 4), 0);
+	PART_STOP();
+}
+
+/* Capabilities that overlap: of one that runs into the next nothing is shown, and the next one is whole. */
+static void overlapping(void)
+{
+	part_setup();
+	fake_msi(0x50, 2, true, true); /* 24 bytes */
+	fake_cap(0x60, PCI_CAP_ID_VNDR);
+	fake_cap(0x70, PCI_CAP_ID_PM);
+	store_le32(fake.config + 0x64, 0x11223344);
+	fake_cap(0x74, PCI_CAP_ID_VNDR); /* inside of it */
+	CHECK_EQ(part_start(), 0);
+	CHECK_EQ(config.pm_cap, 0);
+	CHECK_EQ(config.msi_end, 0x60);
+	CHECK_EQ(part_get(0x60, 2), 0x7409);
+	CHECK_EQ(part_get(0x64, 4), 0x11223344);
+	CHECK_EQ(part_get(0x70, 4), 0);
+	CHECK_EQ(part_get(0x74, 2), 0x0009);
 	PART_STOP();
 }
 
@@ -120,6 +209,8 @@ static void passing(void)
 	PART_STOP();
 }
 
-static const struct test tests[] = { TEST(second_of_a_kind), TEST(hidden_bytes), TEST(touches),
-				     TEST(passing) };
+static const struct test tests[] = {
+	TEST(second_of_a_kind), TEST(hidden_bytes), TEST(own_bytes),
+	TEST(overlapping),      TEST(touches),      TEST(passing),
+};
 TEST_MAIN(tests)
