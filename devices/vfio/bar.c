@@ -37,12 +37,12 @@
 static void busy(struct vfio_bars *bars, unsigned index)
 {
 	struct vfio_bar *bar = &bars->bar[index];
-	char who[64];
+	char who[64], address[BDF_TEXT];
 
 	if (bar->busy_told)
 		return;
 	bar->busy_told = true;
-	iomem_holder(bars->io->dev->name, index, who, sizeof(who));
+	iomem_holder(vfio_device_address(bars->io->dev, address), index, who, sizeof(who));
 	log_warn(
 		"%s: BAR %u reads all-ones: the host uses it (%s in /proc/iomem); free it there and "
 		"bind the device anew",
@@ -183,9 +183,9 @@ struct tiling {
 /* vfio-pci offers a BAR that somebody of the host has, and refuses it then. */
 static int claimed(struct vfio_bars *bars, unsigned index)
 {
-	char who[64];
+	char who[64], address[BDF_TEXT];
 
-	iomem_holder(bars->io->dev->name, index, who, sizeof(who));
+	iomem_holder(vfio_device_address(bars->io->dev, address), index, who, sizeof(who));
 	error_clear();
 	return fail(
 		STATUS_HOST, EBUSY,

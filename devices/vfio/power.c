@@ -174,6 +174,7 @@ static void give_control(struct vfio_power *power)
 static int stays_away(struct vfio_power *power)
 {
 	struct vfio_io *io = power->io;
+	char address[BDF_TEXT];
 
 	io->lost = true;
 	snprintf(
@@ -181,7 +182,7 @@ static int stays_away(struct vfio_power *power)
 		"the guest let the host take its power (D3cold), and it did not come back; keep both "
 		"from that: add ,d3cold=off to its --vfio, and echo 0 > "
 		"/sys/bus/pci/devices/%s/d3cold_allowed",
-		io->dev->name);
+		vfio_device_address(io->dev, address));
 	return -EIO;
 }
 

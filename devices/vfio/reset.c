@@ -189,12 +189,14 @@ static int check_alive(const struct vfio_device *dev)
 
 int vfio_dead_after_reset(const struct vfio_device *dev)
 {
+	char address[BDF_TEXT];
+
 	return fail(
 		STATUS_HOST, EIO,
 		"%s: does not answer after its reset; bring it back before it is used again: echo "
 		"1 > /sys/bus/pci/devices/%s/remove; echo 1 > /sys/bus/pci/rescan; or power the "
 		"host off",
-		dev->name, dev->name);
+		dev->name, vfio_device_address(dev, address));
 }
 
 static int climb(struct vfio_device *devs, unsigned n, unsigned at, bool alone)

@@ -133,7 +133,10 @@ bool sysfs_cdev_noiommu(unsigned int major, unsigned int minor);
 bool sysfs_cdev_can_wake(unsigned int major, unsigned int minor);
 bool sysfs_can_wake(struct bdf bdf); /* the same by its address */
 
-/* Whether the function does not answer: its identifiers read as all-ones (PCIe 6.0 §7.5.1.1.1). */
+/*
+ * Whether the function does not answer: command and status read as all-ones, which have bits that are 0 (PCIe 6.0
+ * §7.5.1.1.3). Identifiers tell nothing: those of a virtual function are all-ones (§9.3.4.1.1).
+ */
 bool sysfs_is_dead(struct bdf bdf);
 
 /* A boolean module parameter, and whether a word is on the kernel's command line; false: not there. */

@@ -39,6 +39,17 @@ struct vfio_device {
 	bool gone;     /* it does not answer any more */
 };
 
+/*
+ * What sysfs calls the device, for a path or a command in a message: `name` is the operator's own where he gave one
+ * (--vfio BDF,name=). Where its address is not known, that. 0000:00:00.0, a host bridge, is never passed.
+ */
+static inline const char *vfio_device_address(const struct vfio_device *dev, char text[BDF_TEXT])
+{
+	const struct bdf unknown = { 0, 0, 0, 0 };
+
+	return bdf_compare(&dev->bdf, &unknown) ? bdf_format(dev->bdf, text) : dev->name;
+}
+
 /* Whether the cdev is bound to an iommufd already, by whoever opened it. */
 int vfio_device_is_bound(const struct vfio_device *dev, bool *ret) _must_check_;
 

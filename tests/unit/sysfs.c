@@ -288,10 +288,13 @@ static void dead(void)
 	clear_tree();
 	put(path_of("%s/config", device), (char *)config, sizeof(config));
 	CHECK(!sysfs_is_dead(bdf));
+	memset(config, 0xff, 4); /* a virtual function has no identifiers of its own */
+	put(path_of("%s/config", device), (char *)config, sizeof(config));
+	CHECK(!sysfs_is_dead(bdf));
 	memset(config, 0xff, sizeof(config));
 	put(path_of("%s/config", device), (char *)config, sizeof(config));
 	CHECK(sysfs_is_dead(bdf));
-	put(path_of("%s/config", device), (char *)config, 3);
+	put(path_of("%s/config", device), (char *)config, 7);
 	CHECK(!sysfs_is_dead(bdf));
 	CHECK(!sysfs_is_dead((struct bdf){ .bus = 9 }));
 }

@@ -3,6 +3,8 @@
  * BARs of a passed function alone (devices/vfio/bar.h), and its peers (p2p.h): spans and windows, coming
  * and going.
  */
+#include "fake-sysfs.h" /* first: its names are shadowed below */
+
 #include "part.h"
 
 #include <devices/vfio/bar.h>
@@ -194,5 +196,32 @@ static void peers(void)
 	STOP();
 }
 
-static const struct test tests[] = { TEST(windows), TEST(ports), TEST(half_way), TEST(peers) };
+/* A BAR that the host has: who, is asked by its address, whatever the operator calls it. */
+static void claimed_by_the_host(void)
+{
+	static const char iomem[] = "c0000000-c0ffffff : 0000:41:00.1\n"
+				    "  c0000000-c02fffff : BOOTFB\n";
+
+	if (!mkdtemp(tree))
+		abort();
+	sysfs_set_root(tree);
+	put_text("0000:41:00.1", "resource",
+		 "0x00000000c0000000 0x00000000c0ffffff 0x0000000000042208\n");
+	put(path_of("proc/iomem"), iomem, strlen(iomem));
+	setup();
+	dev = (struct vfio_device){ .name = "gpu", .fd = -1, .devid = 5, .bdf = { 0, 0x41, 0, 1 } };
+	fake_bar(0, 0, MIB(16), true);
+	fake.bar_busy[0] = true;
+	CHECK_EQ(start(), 0);
+	CHECK_EQ(vfio_bars_tile(&bars), -EBUSY);
+	CHECK_ERROR("gpu: BAR 0 is in use by the host (BOOTFB in /proc/iomem)");
+	error_clear();
+	STOP();
+	sysfs_set_root(NULL);
+	clear_tree();
+	rmdir(tree);
+}
+
+static const struct test tests[] = { TEST(windows), TEST(ports), TEST(half_way), TEST(peers),
+				     TEST(claimed_by_the_host) };
 TEST_MAIN(tests)

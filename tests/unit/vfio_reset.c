@@ -49,6 +49,13 @@ static void dead_by_reset(void)
 	CHECK_EQ(vfio_reset_all(&dev, 1), -EIO);
 	CHECK_ERROR("0000:01:00.0: does not answer after its reset; bring it back");
 	CHECK_EQ(dev.state, VFIO_DEVICE_USED);
+	/* What messages call it is no path. */
+	error_clear();
+	dev = (struct vfio_device){ .name = "nic", .fd = -1, .bdf = { 0x10000, 0xe1, 0, 0 } };
+	CHECK_EQ(vfio_dead_after_reset(&dev), -EIO);
+	CHECK_ERROR(
+		"nic: does not answer after its reset; bring it back before it is used again: echo 1 > "
+		"/sys/bus/pci/devices/10000:e1:00.0/remove");
 	PART_STOP();
 }
 

@@ -63,10 +63,10 @@ static bool read_is_bridge(const char *bdf)
 bool sysfs_is_dead(struct bdf bdf)
 {
 	char text[BDF_TEXT];
-	uint32_t ids;
+	uint32_t registers;
 
-	return read_config(bdf_format(bdf, text), PCI_VENDOR_ID, &ids, sizeof(ids)) &&
-	       ids == UINT32_MAX;
+	return read_config(bdf_format(bdf, text), PCI_COMMAND, &registers, sizeof(registers)) &&
+	       registers == UINT32_MAX;
 }
 
 /*

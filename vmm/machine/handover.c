@@ -42,13 +42,11 @@ static int open_mdev(struct vfio_space *space, struct vfio_device *dev, const ch
 	return r ? r : vfio_space_open_device(space, &fn, dev);
 }
 
-/* Its address for messages, where sysfs tells; else what it was called by. */
+/* Its address, also for messages, where sysfs tells; else what it was called by. */
 static void name_by_number(struct vfio_device *dev, const struct stat *st, const char *other)
 {
-	struct bdf bdf;
-
-	if (sysfs_cdev_function(major(st->st_rdev), minor(st->st_rdev), &bdf))
-		bdf_format(bdf, dev->name);
+	if (sysfs_cdev_function(major(st->st_rdev), minor(st->st_rdev), &dev->bdf))
+		bdf_format(dev->bdf, dev->name);
 	else
 		snprintf(dev->name, sizeof(dev->name), "%.31s", other);
 }
