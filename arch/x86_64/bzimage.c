@@ -95,6 +95,13 @@ static int read_header(const struct image *kernel, uint8_t header[HDR_MAX_END])
 			    "%s: speaks boot protocol %u.%02u, 2.12 is the oldest known here; give "
 			    "Linux 3.8 or newer",
 			    kernel->path, version >> 8, version & 0xff);
+	/* Fields that 2.12 has, and something behind the 64-bit entry. */
+	if (HDR_MAGIC + header[HDR_JUMP_LENGTH] < HDR_MIN_END ||
+	    load_le32(header + HDR_SYSSIZE) <= ENTRY_64 / PARAGRAPH)
+		return fail(STATUS_IMAGE, ENOEXEC,
+			    "%s: is damaged: its header is too short, or there is no kernel behind "
+			    "it; build or fetch it again",
+			    kernel->path);
 	if (!(load_le16(header + HDR_XLOADFLAGS) & XLF_KERNEL_64))
 		return fail(STATUS_IMAGE, ENOEXEC,
 			    "%s: is a 32-bit x86 kernel; give one built for x86_64", kernel->path);

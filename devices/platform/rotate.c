@@ -29,6 +29,21 @@ static int open_one(const char *path, int *ret_fd)
 		 : 0;
 }
 
+/* By a link they may be one file, which each turn would empty. */
+static int check_two(const struct rotate *rotate)
+{
+	struct stat file, spare;
+
+	if (fstat(rotate->fd, &file) < 0 || fstat(rotate->spare, &spare) < 0)
+		return fail(STATUS_OUTPUT, errno, "--serial file:%s: %s", rotate->path,
+			    strerror(errno));
+	if (file.st_dev != spare.st_dev || file.st_ino != spare.st_ino)
+		return 0;
+	return fail(STATUS_OUTPUT, EEXIST,
+		    "--serial file:%s: %s is the same file; remove that, or give another path",
+		    rotate->path, rotate->spare_path);
+}
+
 int rotate_open(struct rotate *rotate, const char *path, uint64_t max)
 {
 	int n, r;
@@ -39,7 +54,9 @@ int rotate_open(struct rotate *rotate, const char *path, uint64_t max)
 		return fail(STATUS_OUTPUT, ENAMETOOLONG, "--serial file:%s: its name is too long",
 			    path);
 	r = open_one(path, &rotate->fd);
-	return r ? r : open_one(rotate->spare_path, &rotate->spare);
+	if (!r)
+		r = open_one(rotate->spare_path, &rotate->spare);
+	return r ? r : check_two(rotate);
 }
 
 void rotate_close(struct rotate *rotate)

@@ -225,6 +225,27 @@ static void print(void *ctx)
 	set(&let_go);
 }
 
+/* What would leave a raw terminal behind ends the guest in order, a limit on processor time among them. */
+static void signals_that_end(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(signals); i++) {
+		pthread_t operator;
+
+		CHECK(!begin(60 * NS_PER_S));
+		CHECK(!pthread_create(&operator, NULL, operator_main,
+				      (void *)(intptr_t)signals[i]));
+		CHECK_EQ(control_run(&control, reset_device, NULL), -ETIMEDOUT);
+		pthread_join(operator, NULL);
+		CHECK_EQ(control.wish, VM_EVENT_SIGNAL);
+		CHECK_EQ(control.wish_value, signals[i]);
+		set(&let_go);
+		pthread_join(control.thread, NULL);
+		end();
+	}
+}
+
 static void asked_meanwhile(void)
 {
 	pthread_t operator;
@@ -350,7 +371,8 @@ static void escapes(void)
 }
 
 static const struct test tests[] = {
-	TEST(reset_of_60_s),   TEST(reset_of_1_s),    TEST(host_wants_it), TEST(waits_for_a_reader),
-	TEST(asked_meanwhile), TEST(escape_is_heard), TEST(escapes),
+	TEST(reset_of_60_s),      TEST(reset_of_1_s),     TEST(host_wants_it),
+	TEST(waits_for_a_reader), TEST(signals_that_end), TEST(asked_meanwhile),
+	TEST(escape_is_heard),    TEST(escapes),
 };
 TEST_MAIN(tests)

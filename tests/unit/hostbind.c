@@ -97,6 +97,11 @@ static void impossible(void)
 	CHECK(file_is(path_of("sys/bus/pci/drivers/e1000e/unbind"), ""));
 }
 
+/* A line of /proc/net/ipv6_route (net/ipv6/route.c). */
+#define NOWHERE          "00000000000000000000000000000000"
+#define ROUTER           "fe80000000000000000000000000002a"
+#define V6(to, by, name) to " " NOWHERE " 00 " by " 00000400 00000001 00000000 00000003 " name "\n"
+
 static void interfaces(void)
 {
 	char place[PATH_MAX];
@@ -107,6 +112,16 @@ static void interfaces(void)
 	CHECK_EQ(check(A, NULL, false), 0); /* up, and nothing more */
 	put_at("proc/net/route",
 	       "Iface\tDestination\nthrutest01\t0\nthrutest0\t00000000\t0102000A\n");
+	CHECK_USED("thrutest0 is up with a route");
+	/* IPv6 alone: what each interface has, another's, and a way to the world by a router of the link. */
+	put_at("proc/net/route", "Iface\tDestination\n");
+	put_at("proc/net/ipv6_route",
+	       V6("fe800000000000000000000000000000 40", NOWHERE, "thrutest0")
+		       V6("ff000000000000000000000000000000 08", NOWHERE, "thrutest0")
+			       V6(NOWHERE " 00", ROUTER, "thrutest01"));
+	CHECK_EQ(check(A, NULL, false), 0);
+	put_at("proc/net/ipv6_route", V6("fe800000000000000000000000000000 40", NOWHERE,
+					 "thrutest0") V6(NOWHERE " 00", ROUTER, "thrutest0"));
 	CHECK_USED("thrutest0 is up with a route");
 	put(path_of("%s/flags", place), "0x1002\n", 7); /* down */
 	CHECK_EQ(check(A, NULL, false), 0);

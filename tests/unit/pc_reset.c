@@ -74,6 +74,13 @@ static void control_beside_cf8(void)
 	port_set(0xcf9, 1, 6);
 	CHECK_EQ(posted(), VM_EVENT_REBOOT);
 	CHECK_EQ(port(0xcf8, 4), 0x80000600);
+	/* Linux is shown no CF8, and resets by CF9 all the same. */
+	root.config.no_cf8 = true;
+	CHECK_EQ(port(0xcf8, 4), 0xffffffff);
+	port_set(0xcf9, 1, 2);
+	port_set(0xcf9, 1, 6);
+	CHECK_EQ(posted(), VM_EVENT_REBOOT);
+	root.config.no_cf8 = false;
 	root.reset_control = NULL;
 	CHECK_EQ(port(0xcf9, 1), 0xff);
 	loop_deinit(&loop);

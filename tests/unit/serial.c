@@ -537,6 +537,30 @@ static void output_rotates(void)
 	serial_deinit(&uart);
 	loop_deinit(&loop);
 	rotate_close(&rotate);
+	/* Two names of one file. */
+	strcpy(folder + sizeof(folder) - 7, "XXXXXX");
+	CHECK(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/log", folder);
+	snprintf(spare, sizeof(spare), "%s.1", path);
+	CHECK(!symlink("log", spare));
+	CHECK_EQ(rotate_open(&rotate, path, 16), -EEXIST);
+	CHECK_ERROR("log.1 is the same file; remove that");
+	rotate_close(&rotate);
+	/* A link to elsewhere: the file there gets the output, and the names are exchanged as ever. */
+	CHECK(!unlink(spare) && !unlink(path));
+	snprintf(spare, sizeof(spare), "%s/other", folder);
+	CHECK(!symlink("other", path));
+	CHECK_EQ(rotate_open(&rotate, path, 8), 0);
+	CHECK_EQ(rotate_write(&rotate, "one one\n", 8), 8);
+	CHECK(holds(spare, "one one\n"));
+	CHECK_EQ(rotate_write(&rotate, "two two\n", 8), 8);
+	CHECK(holds(path, "two two\n") && holds(spare, "one one\n"));
+	rotate_close(&rotate);
+	unlink(spare);
+	unlink(path);
+	snprintf(spare, sizeof(spare), "%s.1", path);
+	unlink(spare);
+	CHECK(!rmdir(folder));
 	CHECK(rotate_open(&rotate, "/dev/full", 16) < 0);
 	CHECK_ERROR("/dev/full: Invalid argument; with max= it takes a regular file");
 	rotate_close(&rotate);

@@ -461,6 +461,35 @@ static void bzimage_last_paragraph(void)
 	}
 }
 
+/* setup_sects 0 means 4; 1 and 255 mean themselves. And no more of the header than there is of boot_params. */
+static void bzimage_setup_sects(void)
+{
+	static const struct {
+		uint8_t field;
+		unsigned sectors;
+	} cases[] = { { 0, 5 }, { 1, 2 }, { 4, 5 }, { 255, 256 } };
+	static uint8_t image[256 * 512 + PAYLOAD];
+	struct fixture f;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		unsigned setup = cases[i].sectors * 512;
+
+		CHECK(set_up(&f, 64));
+		make_bzimage(image);
+		memset(image + SETUP, 0x5a, sizeof(image) - SETUP);
+		memset(image + setup, 0xcc, PAYLOAD);
+		image[0x1f1] = cases[i].field;
+		image[0x201] = 0xff; /* a header of some later protocol */
+		CHECK_EQ(load(&f, image, setup + PAYLOAD - 1), 0);
+		CHECK_EQ(*ram(&f, MIB(16)), 0xcc);
+		CHECK_EQ(*ram(&f, MIB(16) + PAYLOAD - 2), 0xcc);
+		CHECK_EQ(*ram(&f, MIB(16) + PAYLOAD - 1), 0);
+		CHECK_EQ(*ram(&f, f.board.boot.argument + 0x28f), 0x5a);
+		CHECK_EQ(*ram(&f, f.board.boot.argument + 0x290), 0);
+		tear_down(&f);
+	}
+}
+
 /* Walk the page tables as the processor will. */
 static void bzimage_page_tables(void)
 {
@@ -499,6 +528,10 @@ static void bzimage_refusals(void)
 		{ 0x1fe, 2, 0, "not a kernel" },
 		{ 0x202, 1, 0, "not a kernel" },
 		{ 0x206, 2, 0x20b, "boot protocol 2.11" },
+		{ 0x201, 1, 0x61, "is damaged" }, /* its init_size is no field of it */
+		{ 0x201, 1, 0, "is damaged" },
+		{ 0x1f4, 4, 0, "is damaged" },
+		{ 0x1f4, 4, 0x20, "is damaged" }, /* all of it before the entry */
 		{ 0x236, 2, 2, "32-bit x86 kernel" },
 		{ 0x238, 4, 5, "--cmdline: has 13 bytes, this kernel takes 5" },
 		{ 0x1f4, 4, 0xffffffff, "asks for memory" },
@@ -1169,33 +1202,20 @@ static void acpi_by_iasl(void)
 }
 
 static const struct test tests[] = {
-	TEST(layout_sizes),
-	TEST(layout_disjoint),
-	TEST(layout_refusals),
-	TEST(bzimage_loads),
-	TEST(bzimage_whose),
-	TEST(bzimage_last_paragraph),
-	TEST(bzimage_page_tables),
-	TEST(bzimage_refusals),
-	TEST(cmdline_words),
-	TEST(pvh_loads),
-	TEST(pvh_notes_padded),
-	TEST(pvh_refusals),
-	TEST(files_refused),
-	TEST(files_cut_short),
-	TEST(files_hostile),
-	TEST(initrd_placed),
-	TEST(bzimage_around_window),
-	TEST(kernel_in_window),
-	TEST(layout_within_reach),
-	TEST(layout_p2p),
-	TEST(layout_out_of_reach),
-	TEST(initrd_refused),
-	TEST(cmdline_limits),
-	TEST(cmdline_frequency),
-	TEST(one_mib),
-	TEST(acpi_pointers),
-	TEST(acpi_contents),
+	TEST(layout_sizes),        TEST(layout_disjoint),
+	TEST(layout_refusals),     TEST(bzimage_loads),
+	TEST(bzimage_whose),       TEST(bzimage_last_paragraph),
+	TEST(bzimage_setup_sects), TEST(bzimage_page_tables),
+	TEST(bzimage_refusals),    TEST(cmdline_words),
+	TEST(pvh_loads),           TEST(pvh_notes_padded),
+	TEST(pvh_refusals),        TEST(files_refused),
+	TEST(files_cut_short),     TEST(files_hostile),
+	TEST(initrd_placed),       TEST(bzimage_around_window),
+	TEST(kernel_in_window),    TEST(layout_within_reach),
+	TEST(layout_p2p),          TEST(layout_out_of_reach),
+	TEST(initrd_refused),      TEST(cmdline_limits),
+	TEST(cmdline_frequency),   TEST(one_mib),
+	TEST(acpi_pointers),       TEST(acpi_contents),
 	TEST(acpi_by_iasl),
 };
 TEST_MAIN(tests)

@@ -4,7 +4,7 @@
  * device file of it that a process has open, virtual functions that it has made. Interfaces in another
  * network namespace are not seen.
  *
- * /sys/class/net (Documentation/ABI/testing/sysfs-class-net), /sys/class/block/NAME/holders
+ * /sys/class/net (Documentation/ABI/testing/sysfs-class-net), /proc/net/route and ipv6_route, /sys/class/block/NAME/holders
  * (sysfs-block), proc_pid_mountinfo(5), proc_swaps(5), /sys/dev/char. Main thread.
  */
 #include <hostfn/hostbind.h>
@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define NODES_MAX 256
-#define TEXT_MAX  KIB(256) /* of /proc/self/mountinfo */
+#define TEXT_MAX  KIB(256) /* of /proc/self/mountinfo, and of routes */
 #define NAME_TEXT 64
 
 struct use {
@@ -76,16 +76,30 @@ static bool has_address(const char *name, char *text, size_t size)
 	return found;
 }
 
+/* Of IPv4: the interface comes first. Of IPv6: last, and to the link itself and to multicast each has routes. */
+static bool is_route(const char *line, bool v6, const char *name)
+{
+	char to[40], by[IFNAMSIZ + 1];
+
+	if (!v6)
+		return sscanf(line, "%16s", by) == 1 && !strcmp(by, name);
+	return sscanf(line, "%39s %*s %*s %*s %*s %*s %*s %*s %*s %16s", to, by) == 2 &&
+	       !strcmp(by, name) && strncmp(to, "fe8", 3) && strncmp(to, "ff", 2);
+}
+
 static bool has_route(const char *name)
 {
-	char text[16384], *rest = text, *line;
-	size_t len = strlen(name);
+	static const char *const tables[] = { "/proc/net/route", "/proc/net/ipv6_route" };
+	char *text = malloc(TEXT_MAX), *rest, *line;
+	bool found = false;
 
-	sysfs_read("/proc/net/route", text, sizeof(text));
-	while ((line = strsep(&rest, "\n")))
-		if (!strncmp(line, name, len) && line[len] == '\t')
-			return true;
-	return false;
+	for (unsigned v6 = 0; text && v6 < ARRAY_SIZE(tables); v6++) {
+		sysfs_read(tables[v6], text, TEXT_MAX);
+		for (rest = text; !found && (line = strsep(&rest, "\n"));)
+			found = is_route(line, v6, name);
+	}
+	free(text);
+	return found;
 }
 
 /* "upper_br0" and the like: what is made of it, a bridge, a bond, a VLAN, a macvtap. */

@@ -55,7 +55,7 @@ static void on_clock(struct loop_source *source, uint32_t events)
 
 static int watch_signals(struct control *c)
 {
-	static const int ours[] = { SIGINT, SIGTERM, SIGHUP, SIGPWR, SIGUSR1 };
+	static const int ours[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGPWR, SIGUSR1 };
 	/* A reader that went away and a file grown to the limit are told by the write that finds it. */
 	static const int ignored[] = { SIGPIPE, SIGXFSZ };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
