@@ -54,9 +54,9 @@ static void errors_without_advice(void)
 	} cases[] = {
 		{ STATUS_FAILURE, EIO, "call: Input/output error", "and report it with that" },
 		{ STATUS_HOST, EINVAL, "call: Invalid argument", "and report it with that" },
-		{ STATUS_HOST, ENOMEM, "call: out of memory", "; free memory on the host" },
+		{ STATUS_HOST, ENOMEM, "call: out of memory", "ulimit -v, -d" },
 		{ STATUS_FAILURE, ENOMEM, "call: Cannot allocate memory",
-		  "; free memory on the host" },
+		  "; free memory on the host, or raise what limits this process: ulimit -v, -d" },
 		{ STATUS_FAILURE, EMFILE, "call: Too many open files", "ulimit -n" },
 		{ STATUS_FAILURE, EPERM, "call: Operation not permitted", "run as root" },
 		{ STATUS_HOST, EIO, "call: Input/output error; do this", "; do this" },
@@ -92,7 +92,8 @@ static void too_many_open_files(void)
 	error_clear();
 	fail(STATUS_OUTPUT, ENOMEM, "--trace x: %s; choose another path", strerror(ENOMEM));
 	CHECK(!strcmp(error_message(),
-		      "--trace x: Cannot allocate memory; free memory on the host"));
+		      "--trace x: Cannot allocate memory; free memory on the host, or raise "
+		      "what limits this process: ulimit -v, -d"));
 	error_clear();
 	fail(STATUS_HOST, ENOMEM, "guest memory: %s; ask for less", strerror(ENOMEM));
 	CHECK(!strcmp(error_message(), "guest memory: Cannot allocate memory; ask for less"));

@@ -104,6 +104,16 @@ static void part_mounted(void)
 	CHECK_EQ(cgroup_check_memory(MIB(3), 0), -ENOMEM);
 	CHECK_ERROR("(/sys/fs/cgroup/memory.max)");
 	remove_tree();
+	/* A part that is another's is mounted, too, and comes first: its limit is not ours. */
+	host("0::/user/x\n", "32 24 0:29 /docker/1 /srv/box/cgroup ro - cgroup2 cgroup rw\n" V2
+			     "34 24 0:29 /user/xx /srv/bin/cgroup ro - cgroup2 cgroup rw\n");
+	text("srv/box/cgroup/memory.max", "2097152\n");
+	text("srv/bin/cgroup/memory.max", "2097152\n");
+	CHECK_EQ(cgroup_check_memory(MIB(64), 0), 0);
+	text("sys/fs/cgroup/user/memory.max", "4194304\n");
+	CHECK_EQ(cgroup_check_memory(MIB(64), 0), -ENOMEM);
+	CHECK_ERROR("allows 4 MiB (/sys/fs/cgroup/user/memory.max)");
+	remove_tree();
 }
 
 static void nothing_there(void)

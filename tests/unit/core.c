@@ -11,7 +11,9 @@
 #include <sys/mman.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static uint64_t seen_offset;
@@ -499,6 +501,31 @@ static void placed_while_populated(void)
 	memory_deinit(&mem);
 }
 
+/* What limits it is said, with the number's name, instead of a host that lacks memory. */
+static void address_space_limited(void)
+{
+	const struct range ram = { 0, GIB(8) };
+	struct rlimit before, limit;
+	struct memory mem;
+	unsigned long pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "r");
+	int r;
+
+	CHECK(statm && fscanf(statm, "%lu", &pages) == 1 && !fclose(statm));
+	CHECK(!getrlimit(RLIMIT_AS, &before));
+	limit = before;
+	limit.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + GIB(2);
+	CHECK(!setrlimit(RLIMIT_AS, &limit));
+	r = memory_init(&mem, -1, &ram, 1);
+	setrlimit(RLIMIT_AS, &before);
+	CHECK_EQ(r, -ENOMEM);
+	CHECK_EQ(error_status(), STATUS_HOST);
+	CHECK_ERROR(
+		"guest memory of 8192 MiB: Cannot allocate memory; address space is limited: raise it "
+		"(ulimit -v)");
+	memory_deinit(&mem);
+}
+
 static void prefault(void)
 {
 	struct range ram[] = { { 0, MIB(130) }, { GIB(4), MIB(2) } };
@@ -564,6 +591,7 @@ static const struct test tests[] = {
 	TEST(lock_waits),
 	TEST(post_passes_the_lock),
 	TEST(heaviest_event_wins),
+	TEST(address_space_limited),
 	TEST(prefault),
 	TEST(placed_while_populated),
 	TEST(hugepages),

@@ -20,10 +20,11 @@ static const struct {
 	int errnum;
 	const char *what_to_do;
 } remedies[] = {
-	{ ENOMEM, "free memory on the host" },
+	{ ENOMEM, "free memory on the host, or raise what limits this process: ulimit -v, -d" },
 	{ EMFILE, "raise the limit on open files: ulimit -n" },
 	{ ENFILE, "all open files of the host are in use: raise fs.file-max (sysctl)" },
-	{ EAGAIN, "end other processes, or raise the limit on them: ulimit -u" },
+	{ EAGAIN,
+	  "end other processes, or raise the limits on them and their memory: ulimit -u, -v" },
 	{ ENOSPC,
 	  "a limit of the host is reached: see its kernel log (dmesg), or end other programs" },
 	{ EFBIG, "raise the limit on the size of files: ulimit -f" },

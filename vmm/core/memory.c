@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -89,6 +90,13 @@ static int no_such_pages(uint64_t hugepage)
 		    size_text(hugepage, wanted), *sizes ? sizes : "none");
 }
 
+static bool address_space_is_limited(void)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY;
+}
+
 static int create_memfd(struct memory *mem, uint64_t hugepage)
 {
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
@@ -137,14 +145,15 @@ static int map_ram(struct memory *mem, uint64_t hugepage)
 		return r;
 	hva = mmap(place(mem->size, MAX(hugepage, large_page())), mem->size, PROT_READ | PROT_WRITE,
 		   flags, mem->memfd, 0);
-	if (hva == MAP_FAILED && hugepage && errno == ENOMEM)
+	if (hva == MAP_FAILED && hugepage && errno == ENOMEM && !address_space_is_limited())
 		return pool_too_small(mem, hugepage);
 	if (hva == MAP_FAILED)
 		return fail(STATUS_HOST, errno, "guest memory of %llu MiB: %s; %s",
 			    (unsigned long long)(mem->size >> 20), strerror(errno),
-			    errno == EFBIG ? "it is a file to the limit on their size: raise it "
-					     "(ulimit -f), or ask for less (--mem)"
-					   : "ask for less (--mem)");
+			    address_space_is_limited()
+				    ? "address space is limited: raise it (ulimit -v), or ask "
+				      "for less (--mem)"
+				    : "ask for less (--mem)");
 	mem->hva = hva;
 	/* Where the host's shmem_enabled is `advise`; elsewhere this is no more than a wish. */
 	madvise(hva, mem->size, MADV_HUGEPAGE);

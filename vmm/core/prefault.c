@@ -88,7 +88,8 @@ int memory_prefault_start(struct memory_prefault *p, struct memory *mem, uint64_
 		p->running++;
 	}
 	pthread_mutex_unlock(&p->lock);
-	return p->n ? 0 : fail(STATUS_HOST, EAGAIN, "guest memory: no thread; raise ulimit -u");
+	return p->n ? 0
+		    : fail(STATUS_HOST, EAGAIN, "guest memory: no thread; raise ulimit -u or -v");
 }
 
 static void show_progress(const struct memory_prefault *p)

@@ -66,7 +66,7 @@ static bool find_group(struct hierarchy *h)
 	return false;
 }
 
-/* `36 35 98:0 ROOT MOUNT rw,noatime shared:1 - TYPE SOURCE OPTIONS`; the first that is of this hierarchy. */
+/* `36 35 98:0 ROOT MOUNT rw,noatime shared:1 - TYPE SOURCE OPTIONS`. */
 static bool is_mount_of(struct hierarchy *h, char *line)
 {
 	char *end = strstr(line, " - "), type[32], options[PATH_MAX];
@@ -78,26 +78,46 @@ static bool is_mount_of(struct hierarchy *h, char *line)
 			      : !strcmp(type, "cgroup2");
 }
 
-static bool find_mount(struct hierarchy *h)
+/* How much of the group's path is the mount's; false: the group is outside of what is mounted. */
+static bool is_inside(const struct hierarchy *h, size_t *ret_len)
 {
-	char *text = malloc(MOUNTS_SIZE), *rest = text, *line;
-	bool found = false;
+	size_t len = strcmp(h->root, "/") ? strlen(h->root) : 0;
 
-	if (text && sysfs_read("/proc/self/mountinfo", text, MOUNTS_SIZE))
-		while (!found && (line = strsep(&rest, "\n")))
-			found = is_mount_of(h, line);
-	free(text);
-	return found;
+	*ret_len = len;
+	return !strncmp(h->group, h->root, len) && (!h->group[len] || h->group[len] == '/');
 }
 
 /* The group's path below the mount, "" for its top. A group outside of what is mounted: the top. */
 static const char *below_mount(const struct hierarchy *h)
 {
-	size_t len = strcmp(h->root, "/") ? strlen(h->root) : 0;
+	size_t len;
 
-	if (strncmp(h->group, h->root, len) || (h->group[len] && h->group[len] != '/'))
-		return "";
-	return strcmp(h->group + len, "/") ? h->group + len : "";
+	return is_inside(h, &len) && strcmp(h->group + len, "/") ? h->group + len : "";
+}
+
+/*
+ * The first that has our group in it: a part of a hierarchy may be mounted elsewhere, for a container. Where none
+ * has, as in one that does not see its own place, the last one.
+ */
+static bool find_mount(struct hierarchy *h)
+{
+	char *text = malloc(MOUNTS_SIZE), *rest = text, *line;
+	bool found = false, inside = false;
+	struct hierarchy *at = malloc(sizeof(*at));
+	size_t len;
+
+	if (text && at && sysfs_read("/proc/self/mountinfo", text, MOUNTS_SIZE))
+		while (!inside && (line = strsep(&rest, "\n"))) {
+			*at = *h;
+			if (!is_mount_of(at, line))
+				continue;
+			found = true;
+			inside = is_inside(at, &len);
+			*h = *at;
+		}
+	free(at);
+	free(text);
+	return found;
 }
 
 /* The lowest limit that file `name` sets in our group and those above it. */

@@ -153,9 +153,10 @@ static int vcpu_start(struct vcpu_set *set, unsigned index)
 	if (r) {
 		free(thread);
 		return fail(STATUS_HOST, r,
-			    r == EAGAIN ? "vcpu %u: no thread: %s; raise ulimit -u, or ask for "
-					  "fewer (--cpus)"
-					: "vcpu %u: no thread: %s",
+			    r == EAGAIN
+				    ? "vcpu %u: no thread: %s; raise ulimit -u or -v, or ask for "
+				      "fewer (--cpus)"
+				    : "vcpu %u: no thread: %s",
 			    index, strerror(r));
 	}
 	snprintf(name, sizeof(name), "vcpu %u", index);

@@ -50,7 +50,7 @@ struct run {
 	struct run_virtio virtio;
 	struct run_account *account;    /* NULL: nobody asks */
 	unsigned reboots, reboots_told; /* in a row, each soon after its start */
-	bool stats_lost;
+	const char *lost;               /* the option whose words could not be written */
 	int status;
 	int kvm_fd;
 };
@@ -327,15 +327,17 @@ static void run_all(void *ctx)
 		run->status = (int)error_status();
 		error_take(&why);
 	}
-	if (run->options.stats && run->stats.pt)
-		run->stats_lost = stats_print(&run->stats, NULL, STDERR_FILENO) < 0;
+	if (run->options.stats && run->stats.pt &&
+	    stats_print(&run->stats, NULL, STDERR_FILENO) < 0)
+		run->lost = "--stats";
 	if (run->account)
 		memcpy(run->account->exits, run->stats.exits, sizeof(run->account->exits));
 	stats_deinit(&run->stats);
 	explain_phase("the devices go back; closing a file undoes its bind");
 	passthrough_close(&run->passthrough);
 	run_virtio_close(&run->virtio);
-	explain_stop();
+	if (explain_stop())
+		run->lost = "--explain";
 	error_put(&why);
 }
 
@@ -366,12 +368,12 @@ static int finish(struct run *run, int r)
 	bool asked = run->control.asked_ns;
 
 	terminal_deinit(&run->terminal, asked ? 200 : 1000);
-	if (log_finish(asked ? 200 : 1000) && run->options.stats)
-		run->stats_lost = true;
-	if (!r && run->stats_lost && run->status == STATUS_OK) {
+	if (log_finish(asked ? 200 : 1000) && (run->options.stats || run->options.explain))
+		run->lost = run->options.stats ? "--stats" : "--explain";
+	if (!r && run->lost && run->status == STATUS_OK) {
 		fail(STATUS_OUTPUT, EIO,
-		     "--stats: standard error could not be written; its disk is full or its reader is "
-		     "gone");
+		     "%s: standard error could not be written; its disk is full or its reader is gone",
+		     run->lost);
 		run->status = STATUS_OUTPUT;
 	}
 	control_deinit(&run->control);

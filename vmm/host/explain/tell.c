@@ -26,6 +26,7 @@ bool explain_on;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int out = -1;
+static bool lost; /* something could not be written */
 static uint64_t start;
 static const char *phase;     /* not yet told */
 static const char *said[256]; /* reasons given already */
@@ -70,9 +71,10 @@ static _printf_(1, 2) void say(const char *fmt, ...)
 	n += snprintf(text + n, sizeof(text) - (size_t)n, "%s", end);
 	/* Standard error has a queue, so that nobody waits for its reader. */
 	if (out == STDERR_FILENO)
-		log_text(text, (size_t)n);
+		n = log_text(text, (size_t)n);
 	else if (write(out, text, (size_t)n) < 0)
-		return; /* nowhere left to say it */
+		n = -errno;
+	lost |= n < 0 && n != -ENOBUFS;
 }
 
 /* "-- guest memory --" stands before the first call made for it. */
@@ -299,12 +301,17 @@ void explain_start(int fd)
 	    "it is used.");
 }
 
-void explain_stop(void)
+int explain_stop(void)
 {
+	int r;
+
 	if (!explain_on)
-		return;
+		return 0;
 	pthread_mutex_lock(&lock);
 	say_sums();
 	explain_on = false;
+	r = lost ? -EIO : 0;
+	lost = false;
 	pthread_mutex_unlock(&lock);
+	return r;
 }
