@@ -56,6 +56,16 @@ static void bridges_stay(void)
 	put_function(BDF, "pcieport", 7, 1);
 	CHECK_EQ(ready(BDF), -EINVAL);
 	CHECK_WHY("bridge");
+	clear_tree();
+	put_function(BDF, "yenta_cardbus", 7, 2);
+	put_text(BDF, "class", "0x060700\n");
+	CHECK_EQ(ready(BDF), -EINVAL);
+	CHECK_WHY("bridge");
+	/* Its driver does DMA, and the kernel does not leave a group to others for its sake. */
+	put_function("0000:01:00.1", "vfio-pci", 7, 0);
+	CHECK_EQ(ready("0000:01:00.1"), -EBUSY);
+	CHECK_WHY("a bridge that vfio-pci does not take, which is bound to yenta_cardbus");
+	CHECK(!strstr(why, "thru bind"));
 }
 
 static void group_member_on_host_driver(void)

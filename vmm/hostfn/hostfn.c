@@ -16,11 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLASS_HOST_BRIDGE 0x0600
+#define CLASS_HOST_BRIDGE    0x0600
+#define CLASS_CARDBUS_BRIDGE 0x0607 /* of a header of its own, which vfio-pci refuses */
 
 bool hostfn_is_bridge(const struct host_function *fn)
 {
-	return fn->is_bridge || fn->class >> 8 == CLASS_HOST_BRIDGE;
+	return fn->is_bridge || fn->class >> 8 == CLASS_HOST_BRIDGE ||
+	       fn->class >> 8 == CLASS_CARDBUS_BRIDGE;
 }
 
 /* mlx5_vfio_pci, hisi-acc-vfio-pci, vfio-pci... (drivers/vfio/pci): of the family by their names. */
@@ -129,6 +131,13 @@ static int check_member(const struct host_function *fn, const struct group_membe
 		return 0;
 	if (hostfn_must_stay(fn, m->bdf))
 		return answer_no_acs(fn, &member, a);
+	if (hostfn_is_bridge(&member))
+		return answer(
+			a, EBUSY,
+			"shares IOMMU group %d with %s, a bridge that vfio-pci does not take, "
+			"which is bound to %s; if the host can do without: echo %s > "
+			"/sys/bus/pci/drivers/%s/unbind",
+			fn->group, m->name, member.driver, m->name, member.driver);
 	takeable_add(takeable, &member);
 	return 0;
 }
