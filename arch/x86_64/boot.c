@@ -29,7 +29,7 @@ static int initrd_too_large(const struct board *board, const struct image *initr
 			    "%s: the initrd has %" PRIu64
 			    " bytes, this kernel takes at most %" PRIu64
 			    " whatever the RAM; make it smaller",
-			    initrd->path, initrd->size, top - room->floor);
+			    initrd->path, initrd->size, top > room->floor ? top - room->floor : 0);
 	if (need <= board->config->mem_size)
 		return fail(STATUS_IMAGE, E2BIG,
 			    "%s: the initrd has %" PRIu64 " bytes, and the largest room between "

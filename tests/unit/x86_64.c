@@ -887,12 +887,18 @@ static void initrd_placed(void)
 	static const struct {
 		uint64_t mib;
 		uint16_t xloadflags;
+		uint32_t max; /* initrd_addr_max */
 		uint64_t end;
 	} cases[] = {
-		{ 64, 3, MIB(64) },
-		{ 3072, 3, GIB(3) },
-		{ 3072, 1, GIB(2) }, /* initrd_addr_max of an older kernel */
-		{ 4096, 3, GIB(3) },
+		{ 64, 3, 0x7fffffff, MIB(64) },
+		{ 3072, 3, 0x7fffffff, GIB(3) },
+		{ 3072, 1, 0x7fffffff, GIB(2) }, /* of an older kernel */
+		{ 3072, 1, 0x37ffffff, 0x38000000 },
+		{ 3072, 1, 0x37fff387, 0x38000000 }, /* the last byte that it may have */
+		{ 3072, 1, 0x37fff386, 0x37fff000 },
+		{ 3072, 1, 0xffffffff, GIB(3) },
+		{ 64, 3, 0, MIB(64) },
+		{ 4096, 3, 0x7fffffff, GIB(3) },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -903,6 +909,7 @@ static void initrd_placed(void)
 		CHECK(set_up(&f, cases[i].mib));
 		make_bzimage(image);
 		store_le16(image + 0x236, cases[i].xloadflags);
+		store_le32(image + 0x22c, cases[i].max);
 		f.config.initrd_fd = make_file(image, 5000);
 		CHECK_EQ(load(&f, image, sizeof(image)), 0);
 		CHECK_EQ(f.board.boot.initrd.base, cases[i].end - 8192);
@@ -990,6 +997,13 @@ static void initrd_refused(void)
 	CHECK_ERROR("whatever the RAM");
 	CHECK_EQ(ftruncate(f.config.initrd_fd, MIB(8)), 0);
 	CHECK_EQ(load(&f, image, sizeof(image)), 0);
+	/* A kernel that wants it below itself, or nowhere. */
+	store_le16(image + 0x236, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		store_le32(image + 0x22c, i ? (uint32_t)MIB(5) : 0);
+		CHECK(load(&f, image, sizeof(image)) < 0);
+		CHECK_ERROR("has 8388608 bytes, this kernel takes at most 0 whatever the RAM");
+	}
 	tear_down(&f);
 }
 
