@@ -157,6 +157,39 @@ static void disks(void)
 	CHECK_USED("thrua1 is part of dm-0");
 }
 
+/* A name with a folder in it has another letter there in sysfs. */
+static void disk_in_a_folder(void)
+{
+	char place[PATH_MAX];
+
+	fresh();
+	snprintf(place, sizeof(place), "%s", put_class("class/block", "cciss!c7d9p1", "cciss0"));
+	put(path_of("%s/dev", place), "240:9\n", 6);
+	CHECK_EQ(check(A, NULL, false), 0);
+	put_at("proc/swaps", "Filename\tType\n/dev/cciss/c7d9p1          partition\t1\n");
+	CHECK_USED("cciss/c7d9p1 is swap");
+}
+
+/* Text on its frame buffer, or the kernel's messages on its serial line: no process holds either. */
+static void consoles(void)
+{
+	fresh();
+	put_class("class/graphics", "fb3", "graphics");
+	put_at("sys/class/vtconsole/vtcon0/name", "(S) VGA+\n");
+	put_at("sys/class/vtconsole/vtcon0/bind", "1\n");
+	put_at("sys/class/vtconsole/vtcon1/name", "(M) frame buffer device\n");
+	put_at("sys/class/vtconsole/vtcon1/bind", "0\n");
+	CHECK_EQ(check(A, NULL, false), 0);
+	put_at("sys/class/vtconsole/vtcon1/bind", "1\n");
+	CHECK_USED("fb3 shows the host's console");
+	fresh();
+	put_class("class/tty", "ttyS7", "tty");
+	put_at("sys/class/tty/console/active", "tty0 ttyS70\n");
+	CHECK_EQ(check(A, NULL, false), 0);
+	put_at("sys/class/tty/console/active", "tty0 ttyS7\n");
+	CHECK_USED("ttyS7 is the host's console");
+}
+
 /* With multipath the disk itself is below no function. */
 static void disk_of_several_paths(void)
 {
@@ -287,6 +320,8 @@ static const struct test tests[] = {
 	TEST(impossible),
 	TEST(interfaces),
 	TEST(disks),
+	TEST(disk_in_a_folder),
+	TEST(consoles),
 	TEST(disk_of_several_paths),
 	TEST(open_files),
 	TEST(virtual_functions),

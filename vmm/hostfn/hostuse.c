@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the host uses of a function: network interfaces and disks below it in sysfs that are in use, any
+ * What the host uses of a function: network interfaces, disks and consoles below it in sysfs that are in use, any
  * device file of it that a process has open, virtual functions that it has made. Interfaces in another
  * network namespace are not seen.
  *
@@ -196,12 +196,16 @@ static void add_node(struct use *use, mode_t type, const char *number, const cha
 	snprintf(use->names[use->n++], NAME_TEXT, "%.*s", NAME_TEXT - 1, name);
 }
 
-static void look_at_disk(struct use *use, const char *name, const char *path)
+static void look_at_disk(struct use *use, const char *entry, const char *path)
 {
-	char file[160], number[32], text[96];
+	char file[160], number[32], text[96], name[NAME_TEXT];
 	struct sysfs_names holders;
 	unsigned before = use->n;
 
+	/* "cciss!c0d0" is /dev/cciss/c0d0 (drivers/base/core.c, device_get_devnode()). */
+	snprintf(name, sizeof(name), "%.63s", entry);
+	for (char *c = name; (c = strchr(c, '!'));)
+		*c = '/';
 	snprintf(file, sizeof(file), "%s/dev", path);
 	sysfs_read(file, number, sizeof(number));
 	number[strcspn(number, "\n")] = 0;
@@ -232,6 +236,44 @@ static bool disk_of_path(const char *path_disk, char *ret, size_t size)
 		return false;
 	snprintf(ret, size, "/sys/class/block/nvme%un%u", subsystem, namespace);
 	return true;
+}
+
+/* --- consoles */
+
+/* The kernel's own text on a frame buffer, which no process holds (Documentation/fb/fbcon.rst). */
+static bool text_is_drawn(void)
+{
+	struct sysfs_names names;
+	char path[96], text[64];
+	bool drawn = false;
+
+	sysfs_names("/sys/class/vtconsole", &names);
+	for (unsigned i = 0; i < names.n && !drawn; i++) {
+		snprintf(path, sizeof(path), "/sys/class/vtconsole/%.32s/name", names.at[i]);
+		if (!sysfs_read(path, text, sizeof(text)) || !strstr(text, "frame buffer"))
+			continue;
+		snprintf(path, sizeof(path), "/sys/class/vtconsole/%.32s/bind", names.at[i]);
+		drawn = sysfs_read(path, text, sizeof(text)) && *text == '1';
+	}
+	sysfs_names_free(&names);
+	return drawn;
+}
+
+static void look_at_screen(struct use *use, const char *name, const char *path)
+{
+	if (text_is_drawn())
+		say(use, "%s shows the host's console", name);
+}
+
+/* The kernel's messages go there, as /sys/class/tty/console/active lists. */
+static void look_at_line(struct use *use, const char *name, const char *path)
+{
+	char text[256], *rest = text, *word;
+
+	sysfs_read("/sys/class/tty/console/active", text, sizeof(text));
+	while ((word = strsep(&rest, " \n")))
+		if (!strcmp(word, name))
+			say(use, "%s is the host's console", name);
 }
 
 /* --- all of it */
@@ -301,6 +343,8 @@ bool hostuse(const struct host_function *fn, char *words, size_t size)
 		say(use, "it has made %u virtual function%s", vfs, vfs == 1 ? "" : "s");
 	each_below(use, "/sys/class/net", root, look_at_interface);
 	each_below(use, "/sys/class/block", root, look_at_disk);
+	each_below(use, "/sys/class/graphics", root, look_at_screen);
+	each_below(use, "/sys/class/tty", root, look_at_line);
 	each_below(use, "/sys/dev/char", root, look_at_file);
 	if (!*words)
 		look_at_holders(use);
