@@ -258,6 +258,8 @@ static int open_socket(struct vfio_space *space, struct vfio_device *dev, const 
 			    "--vfio socket=%s: %s; serve it with thru open --socket", path,
 			    strerror(-r));
 	r = take_message(space, dev, name, fds, first);
+	if (r && dev->fd != fds[0]) /* what was refused is nobody's */
+		fd_close(&fds[0]);
 	if (space->fd < 0)
 		space->fd = fds[1];
 	else
