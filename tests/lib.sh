@@ -4,6 +4,9 @@
 #   ok NAME          FAIL NAME: what was seen          skip NAME: the reason
 # A case may say `# lab: OPTIONS` in its head: it is then run by `tests/lab/host OPTIONS`.
 
+# The system's own programs come first: what others put before Python (pyenv) takes longer to start in an emulated
+# host than a guest to boot.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 thru=$top/build/thru
 # In an emulated host of another architecture: the one that was cross-compiled for it.

@@ -10,9 +10,10 @@ fi
 cd "$tmp"
 
 # judge [OPTION...] [-- COMMAND...]: as `run`. $append: more for the kernel's command line; it says little, for
-# each byte on the console is an exit of a nested guest.
+# each byte on the console is an exit of a nested guest, and with an early console two.
 common=(--kernel "$kernel" --slow 5 --json "$tmp/json" --junit "$tmp/xml")
-judge() { run "$thru" test "${common[@]}" --cmdline "quiet${also:-}${append:+ $append}" --log "$tmp/log" "$@"; }
+quiet='quiet earlycon=off'
+judge() { run "$thru" test "${common[@]}" --cmdline "$quiet${also:-}${append:+ $append}" --log "$tmp/log" "$@"; }
 
 # Whoever reads the reports is started once: in an emulated host Python takes longer to start than a guest.
 # A line `is STATUS VERDICT`, or `claim EXPRESSION` with the JSON as j, comes in; an empty one or what is wrong goes out.

@@ -15,13 +15,13 @@
 
 #ifdef __x86_64__
 #define OWN_ARCH "x86"
-#define BEFORE   "console=ttyS0 earlycon=uart8250,io,0x3f8,115200n8 panic=-1 sysrq_always_enabled"
+#define EARLYCON "earlycon=uart8250,io,0x3f8,115200n8 "
 #define TARGET   "bzImage"
 static const char *const images[] = { "arch/x86/boot/bzImage" };
 static const char *const others[] = { "arch/arm64/boot/Image", "arch/riscv/boot/Image" };
 #else
 #define OWN_ARCH "arm64"
-#define BEFORE   "console=ttyS0 earlycon panic=-1 sysrq_always_enabled"
+#define EARLYCON "earlycon "
 #define TARGET   "Image"
 static const char *const images[] = { "arch/arm64/boot/Image", "arch/arm64/boot/Image.gz",
 				      "arch/arm64/boot/vmlinuz.efi" };
@@ -112,6 +112,20 @@ static int find_modules(const struct test_options *o, struct test_kernel *k)
 	return 0;
 }
 
+/* Does the operator say what is printed before there is a console, or that nothing is? strchr() finds the end, too. */
+static bool has_earlycon(const char *cmdline)
+{
+	bool quoted = false, start = true;
+
+	for (const char *c = cmdline; *c; c++) {
+		if (start && !quoted && !strncmp(c, "earlycon", 8) && strchr("= ", c[8]))
+			return true;
+		quoted ^= *c == '"';
+		start = *c == ' ';
+	}
+	return false;
+}
+
 int test_kernel_find(const struct test_options *o, struct test_kernel *ret)
 {
 	struct stat st;
@@ -127,7 +141,8 @@ int test_kernel_find(const struct test_options *o, struct test_kernel *ret)
 	}
 	if (!r)
 		r = find_modules(o, ret);
-	if (!r && asprintf(&ret->cmdline, "%s%s%s", BEFORE, *o->run.cmdline ? " " : "",
+	if (!r && asprintf(&ret->cmdline, "console=ttyS0 %spanic=-1 sysrq_always_enabled%s%s",
+			   has_earlycon(o->run.cmdline) ? "" : EARLYCON, *o->run.cmdline ? " " : "",
 			   o->run.cmdline) < 0) {
 		ret->cmdline = NULL;
 		r = fail(STATUS_HOST, ENOMEM, "--cmdline: no memory for it");
