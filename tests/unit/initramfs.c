@@ -9,6 +9,7 @@
 #include <initramfs/modules.h>
 #include <initramfs/modules_farm.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -554,6 +555,35 @@ static void farm(void)
 	CHECK(!modules_farm_wanted(folder, release, sizeof(release)));
 }
 
+/* Modules that each need the next, more than a stack could follow: the list of one ends somewhere. */
+static void farm_of_a_long_chain(void)
+{
+	enum { CHAIN = 4000, STACK = 1 << 19 };
+	static char order[CHAIN * 8];
+	struct rlimit before, small;
+	struct modules_farm f;
+	size_t n = 0;
+	int r;
+
+	fresh();
+	for (unsigned i = 0; i < CHAIN; i++) {
+		char file[16], next[16];
+
+		snprintf(file, sizeof(file), "m%u.ko", i);
+		snprintf(next, sizeof(next), "m%u", i + 1);
+		put_module(file, next, "x");
+		n += (size_t)snprintf(order + n, sizeof(order) - n, "m%u.o\n", i);
+	}
+	put("modules.order", order, n, 0644);
+	CHECK(!getrlimit(RLIMIT_STACK, &before));
+	small = (struct rlimit){ .rlim_cur = STACK, .rlim_max = before.rlim_max };
+	CHECK(!setrlimit(RLIMIT_STACK, &small));
+	r = modules_farm_add(&tree, folder, "7.3.0-x", 1 << 30, &f);
+	CHECK(!setrlimit(RLIMIT_STACK, &before));
+	CHECK_EQ(r, 0);
+	CHECK_EQ(f.n, CHAIN);
+}
+
 /* What kmod's modprobe would do with it. */
 static const char *modprobe(const char *name)
 {
@@ -629,6 +659,7 @@ static const struct test tests[] = {
 	TEST(packed_modules),
 	TEST(broken_modules),
 	TEST(farm),
+	TEST(farm_of_a_long_chain),
 	TEST(farm_read_by_kmod),
 };
 

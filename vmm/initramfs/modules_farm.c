@@ -145,9 +145,9 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* What it depends on, each before those that need it. */
+/* What it depends on, each before those that need it; of a chain that is too long, its beginning. */
 static void walk(struct farm *f, struct module *m, unsigned mark, struct module **order,
-		 unsigned *n)
+		 unsigned *n, unsigned depth)
 {
 	const char *rest = m->depends;
 
@@ -160,8 +160,8 @@ static void walk(struct farm *f, struct module *m, unsigned mark, struct module 
 		snprintf(name, sizeof(name), "%.*s", (int)len, rest);
 		name_of(name, key.name);
 		found = bsearch(&key, f->at, f->n, sizeof(key), by_name);
-		if (found && found->seen != mark && *n < DEPENDS_MAX)
-			walk(f, found, mark, order, n);
+		if (found && found->seen != mark && *n < DEPENDS_MAX && depth < DEPENDS_MAX)
+			walk(f, found, mark, order, n, depth + 1);
 	}
 	if (*n < DEPENDS_MAX)
 		order[(*n)++] = m;
@@ -179,7 +179,7 @@ static int tell_depends(struct farm *f, unsigned at)
 
 	if (!out)
 		return module_index_no_memory();
-	walk(f, &f->at[at], at + 1, order, &n);
+	walk(f, &f->at[at], at + 1, order, &n, 0);
 	fprintf(out, "kernel/%s:", f->at[at].path);
 	while (n--)
 		if (order[n] != &f->at[at])
