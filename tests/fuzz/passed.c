@@ -270,6 +270,16 @@ static bool table_there(void)
 	return m.n_msix && fn->pci.bars[m.table_bar].mapped;
 }
 
+static void table_check(unsigned at, unsigned len)
+{
+	uint64_t got;
+
+	if (!table_there() || at + len > m.table.size)
+		return;
+	got = get(address_of(m.table_bar) + m.table.base + at, len);
+	MUST(!memcmp(&got, m.entries + at, len));
+}
+
 static void table_set(unsigned at, unsigned len, uint64_t value)
 {
 	if (!table_there() || at + len > m.table.size)
@@ -280,16 +290,7 @@ static void table_set(unsigned at, unsigned len, uint64_t value)
 
 		m.entries[i] = i % 16 < 12 ? v : i % 16 == 12 ? v & 1 : 0;
 	}
-}
-
-static void table_check(unsigned at, unsigned len)
-{
-	uint64_t got;
-
-	if (!table_there() || at + len > m.table.size)
-		return;
-	got = get(address_of(m.table_bar) + m.table.base + at, len);
-	MUST(!memcmp(&got, m.entries + at, len));
+	table_check(at, len);
 }
 
 /* --- interrupts --- */

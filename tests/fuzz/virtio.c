@@ -215,6 +215,16 @@ static void write_desc(struct input *in, unsigned q)
 
 /* --- the device's side --- */
 
+/* Whole, and in one piece of it. */
+static bool is_ram(const uint8_t *p, size_t len)
+{
+	for (unsigned i = 0; i < ram.n_ram; i++)
+		if (p >= ram.ram[i].hva && len <= ram.ram[i].size &&
+		    (size_t)(p - ram.ram[i].hva) <= ram.ram[i].size - len)
+			return true;
+	return false;
+}
+
 static void take_request(unsigned i, bool give_back)
 {
 	struct virtio_queue *q = &queues[i];
@@ -231,8 +241,7 @@ static void take_request(unsigned i, bool give_back)
 		const uint8_t *p = chain.iov[k].iov_base;
 		size_t len = chain.iov[k].iov_len;
 
-		MUST(len && p >= ram.hva && len <= ram.size &&
-		     (size_t)(p - ram.hva) <= ram.size - len);
+		MUST(len && is_ram(p, len));
 		all += len;
 		out += k < chain.n_out ? len : 0;
 	}
