@@ -358,6 +358,8 @@ static void carried(void)
 
 static char folder[] = "/tmp/thru-unit-open-XXXXXX", path[64];
 
+static int server_stderr = -1;
+
 static pid_t start_server(unsigned n, struct vfio_group *group)
 {
 	struct vfio_device devices[2] = { { .name = "0000:01:00.0", .group = group },
@@ -366,6 +368,8 @@ static pid_t start_server(unsigned n, struct vfio_group *group)
 
 	if (pid)
 		return pid;
+	if (server_stderr >= 0)
+		dup2(server_stderr, STDERR_FILENO);
 	for (unsigned i = 0; i < n; i++)
 		devices[i].fd = group ? -1 : open("/dev/zero", O_RDWR | O_CLOEXEC);
 	if (group)
@@ -459,6 +463,48 @@ static void clients_that_hang_up(void)
 	CHECK(!rmdir(folder));
 }
 
+/* Its lines, one for each client that hangs up, go where nobody reads: it serves the others all the same. */
+static void nobody_reads_the_server(void)
+{
+	const struct timeval patience = { .tv_sec = 20 };
+	static char zeroes[65536];
+	int status, client;
+	char name[64];
+
+	for (unsigned broken = 0; broken < 2; broken++) {
+		int ends[2];
+		pid_t pid;
+
+		CHECK(!pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+		while (write(ends[1], zeroes, sizeof(zeroes)) > 0)
+			;
+		CHECK(!fcntl(ends[1], F_SETFL, 0));
+		if (broken)
+			close(ends[0]);
+		server_setup();
+		server_stderr = ends[1];
+		pid = start_server(2, NULL);
+		server_stderr = -1;
+		receive(connect_to_it(), name, sizeof(name));
+		kill(pid, SIGSTOP);
+		CHECK_EQ(waitpid(pid, &status, WUNTRACED), (uint64_t)pid);
+		for (unsigned i = 0; i < 5; i++)
+			close(connect_to_it());
+		kill(pid, SIGCONT);
+		client = connect_to_it();
+		setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		receive(client, name, sizeof(name));
+		if (strcmp(name, "0000:02:00.0"))
+			kill(pid, SIGKILL);
+		CHECK(!strcmp(name, "0000:02:00.0"));
+		CHECK_EQ(status_of(pid), 0);
+		CHECK(!rmdir(folder));
+		if (!broken)
+			close(ends[0]);
+		close(ends[1]);
+	}
+}
+
 /* By groups: the word, and the file of the group for each of its devices. */
 static void groups_through_the_socket(void)
 {
@@ -526,6 +572,7 @@ static const struct test tests[] = {
 	TEST(a_terminal_of_its_own),
 	TEST(carried),
 	TEST(clients_that_hang_up),
+	TEST(nobody_reads_the_server),
 	TEST(groups_through_the_socket),
 	TEST(server_ended_by_signals),
 	TEST(socket_in_a_folder_of_roots),

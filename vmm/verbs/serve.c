@@ -6,7 +6,8 @@
  *
  * This process is the user's by then: the socket's file is made by its owner, in a folder where that
  * may be done, so that no name is looked up by root in a folder of somebody else's. Its mode says that
- * nobody else may connect. The file goes with the last device, and with a signal. Main thread only.
+ * nobody else may connect. The file goes with the last device, and with a signal. Main thread only; lines are
+ * written by the log's (log.h).
  */
 #include "serve.h"
 
@@ -158,6 +159,10 @@ int serve_devices(const char *path, const char *user, struct vfio_device *device
 	struct server s = { .path = path, .listener = -1, .signals = -1 };
 	int r = catch_signals(&s);
 
+	/* Whoever does not read our lines, or not any more, takes nothing from the clients. */
+	signal(SIGPIPE, SIG_IGN);
+	if (!r)
+		r = log_start();
 	if (!r)
 		r = listen_at(&s, user);
 	for (unsigned i = 0; !r && i < n; i++) {
