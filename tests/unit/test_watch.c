@@ -253,9 +253,47 @@ static void log_of_bounded_size(void)
 	close(log.fd);
 }
 
+/* A pipe that is full keeps what came, in order, and does not wait; what comes in spite of that is lost, and told. */
+static void log_to_a_slow_reader(void)
+{
+	static struct test_log log;
+	static uint8_t bytes[KIB(4)], got[KIB(256)];
+	size_t n = 0, in = 0;
+	int ends[2];
+
+	CHECK(!pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+	log = (struct test_log){ .fd = ends[1] };
+	while (test_log_has_room(&log) && in < sizeof(got)) {
+		memset(bytes, (int)('a' + in / sizeof(bytes) % 26), sizeof(bytes));
+		test_log_write(&log, bytes, sizeof(bytes));
+		in += sizeof(bytes);
+	}
+	CHECK(in < sizeof(got) && log.n == sizeof(bytes));
+	test_log_flush(&log);
+	CHECK_EQ(log.n, sizeof(bytes));
+	test_log_write(&log, "END", 3);
+	while (n < in + 3) {
+		ssize_t r = read(ends[0], got + n, sizeof(got) - n);
+
+		CHECK(r > 0);
+		n += (size_t)r;
+		test_log_flush(&log);
+	}
+	CHECK(test_log_has_room(&log) && !log.lost);
+	for (size_t i = 0; i < in; i++)
+		CHECK(got[i] == 'a' + i / sizeof(bytes) % 26);
+	CHECK(!memcmp(got + in, "END", 3));
+	for (unsigned i = 0; i < 40; i++)
+		test_log_write(&log, bytes, sizeof(bytes));
+	test_log_finish(&log);
+	CHECK(log.lost);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static const struct test tests[] = {
 	TEST(limits),    TEST(slow_reader),           TEST(silence),
 	TEST(power_off), TEST(asked_where_it_stands), TEST(last_words),
-	TEST(reader),    TEST(log_of_bounded_size),
+	TEST(reader),    TEST(log_of_bounded_size),   TEST(log_to_a_slow_reader),
 };
 TEST_MAIN(tests)

@@ -6,6 +6,7 @@
 #include "test_report.h"
 
 #include <base/error.h>
+#include <base/fd.h>
 #include <base/log.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,11 @@ static int open_one(const char *option, const char *path, mode_t mode, int *ret_
 int test_outputs_open(const struct test_options *o, struct test_outputs *ret)
 {
 	/* Whoever may read a report need not read all that is on a console. */
-	int r = open_one("--log", o->log, 0600, &ret->log);
+	int r = !o->log || ret->log >= 0 ? 0 : fd_open_output(o->log, &ret->log);
+
+	if (r)
+		return fail(STATUS_OUTPUT, -r, "--log %s: %s; choose a path that can be written",
+			    o->log, strerror(-r));
 
 	if (!r)
 		r = open_one("--json", o->json, 0644, &ret->json);

@@ -51,7 +51,8 @@ struct watch {
 /* Nobody waits for an output after a signal. */
 static bool has_room(const struct watch *w)
 {
-	return w->t->facts.signal || test_output_has_room(&w->output);
+	return w->t->facts.signal ||
+	       (test_output_has_room(&w->output) && test_log_has_room(&w->t->log_file));
 }
 
 static void output(struct watch *w, unsigned i, uint8_t byte)
@@ -84,8 +85,8 @@ static void to_log(struct watch *w, const uint8_t *bytes, size_t n)
 	struct test_watch *t = w->t;
 
 	klog_feed(&t->log, (const char *)bytes, n);
-	if (t->options->verbose && fd_write_all(STDERR_FILENO, bytes, n))
-		t->facts.output_lost = "standard error";
+	for (size_t i = 0; t->options->verbose && i < n; i++)
+		test_output_put(&w->output, 1, bytes[i]);
 	test_log_write(&t->log_file, bytes, n);
 }
 
@@ -303,6 +304,7 @@ static int wait_ms(uint64_t next)
 static void turn(struct watch *w)
 {
 	struct test_stage *out = w->output.streams;
+	struct test_log *log = &w->t->log_file;
 	struct pollfd p[] = {
 		{ .fd = w->signals, .events = POLLIN },
 		{ .fd = has_room(w) ? w->vm.console_out : -1, .events = POLLIN },
@@ -316,6 +318,7 @@ static void turn(struct watch *w)
 		{ .fd = w->vm.port_out[LINK_FILES], .events = POLLIN },
 		{ .fd = w->input.stage.n && !w->t->control.serial ? w->vm.port_in[LINK_STDIN] : -1,
 		  .events = POLLOUT },
+		{ .fd = test_log_has_room(log) ? -1 : log->fd, .events = POLLOUT },
 	};
 	uint64_t next = keep_time(w);
 
@@ -336,6 +339,8 @@ static void turn(struct watch *w)
 	for (unsigned i = 0; i < LINK_STREAMS; i++)
 		if (p[6 + i].revents)
 			read_port(w, i);
+	if (p[11].revents)
+		test_log_flush(log);
 	test_input_send(&w->input);
 }
 
@@ -345,7 +350,8 @@ static bool done(const struct watch *w)
 	return w->ended && w->vm.console_out < 0 && w->vm.err < 0 &&
 	       w->vm.port_out[LINK_CONTROL] < 0 && w->vm.port_out[LINK_STDOUT] < 0 &&
 	       w->vm.port_out[LINK_STDERR] < 0 && w->vm.port_out[LINK_FILES] < 0 &&
-	       (test_output_written(&w->output) || w->t->facts.signal);
+	       ((test_output_written(&w->output) && test_log_has_room(&w->t->log_file)) ||
+		w->t->facts.signal);
 }
 
 /* --- life --- */
