@@ -61,7 +61,7 @@ int __wrap_stat64(const char *path, struct stat *st)
 int __wrap_lstat64(const char *path, struct stat *st)
 {
 	size_t n = strlen(path);
-	bool above = !strncmp(path, fuzz_folder(), n) && fuzz_folder()[n] == '/';
+	bool above = n == 1 || (!strncmp(path, fuzz_folder(), n) && fuzz_folder()[n] == '/');
 
 	return above || jail_holds(path) ? __real_lstat64(path, st) : -1;
 }

@@ -14,6 +14,7 @@
 
 #define LINK  MIB(16)
 #define SETUP 1024
+#define STUB  1024 /* of the protected-mode part, before the payload */
 #define PLAIN 8192
 
 /* In place of the C library's: where a kernel stands is chosen by chance. */
@@ -49,11 +50,11 @@ static size_t pack(uint8_t *to, const uint8_t *plain, size_t n)
 
 static size_t make_bzimage(uint8_t *image, const uint8_t *plain, size_t n)
 {
-	size_t packed = pack(image + SETUP, plain, n);
+	size_t packed = pack(image + SETUP + STUB, plain, n);
 
-	memset(image, 0, SETUP);
+	memset(image, 0, SETUP + STUB);
 	image[0x1f1] = 1; /* setup_sects */
-	store_le32(image + 0x1f4, (uint32_t)(packed + 15) / 16);
+	store_le32(image + 0x1f4, (uint32_t)(STUB + packed + 15) / 16);
 	store_le16(image + 0x1fe, 0xaa55);
 	image[0x201] = 0x6a;
 	memcpy(image + 0x202, "HdrS", 4);
@@ -64,15 +65,16 @@ static size_t make_bzimage(uint8_t *image, const uint8_t *plain, size_t n)
 	store_le32(image + 0x230, MIB(2));
 	store_le16(image + 0x236, 3);
 	store_le32(image + 0x238, 2047);
+	store_le32(image + 0x248, STUB);
 	store_le32(image + 0x24c, (uint32_t)packed);
 	store_le64(image + 0x258, LINK);
 	store_le32(image + 0x260, MIB(8));
-	return SETUP + packed;
+	return SETUP + STUB + packed;
 }
 
 static void fuzz(struct input *in)
 {
-	static uint8_t image[SETUP + 256 + PLAIN];
+	static uint8_t image[SETUP + STUB + 256 + PLAIN];
 	uint8_t how = take8(in);
 
 	kernel_board_init(how & 2 ? MIB(20) : MIB(64));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a guest says over the ports of its init, or over its serial port: words, streams and records of files. The
- * first byte tells: bit 0, records of files; the rest, the size of a piece.
+ * first byte tells: bit 0, records of files; the rest, the size of a piece. With words, two more tell what else is
+ * known of the run.
  *
  * Fuzzes: vmm/verdict/link.c vmm/verdict/collect.c vmm/verdict/decide.c
  */
@@ -9,6 +10,7 @@
 #include "report.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <verdict/collect.h>
 
@@ -55,8 +57,17 @@ static void words(struct input *in, size_t piece)
 	struct tap tap = { .n = 0 };
 	struct link link = { .nonce = "nonce" };
 	struct link_decoder decoder = { .has_high = { false } };
-	struct facts facts = { .log = &log, .control = &link, .tap = &tap, .vm_message = "" };
-	uint8_t byte, coded[2];
+	uint8_t run = take8(in), end = take8(in), byte, coded[2];
+	struct facts facts = { .log = &log,
+			       .control = &link,
+			       .tap = &tap,
+			       .waited = run & 0x40 ? run % (WAITED_OFF + 1) : WAITED_NOT,
+			       .seconds = 60,
+			       .signal = run & 0x80 ? SIGTERM : 0,
+			       .vm = end & 0x80 ? end % 16 : -1,
+			       .vm_message = end & 0x40 ? "it is told" : "",
+			       .device = end & 0x20,
+			       .output_lost = end & 0x10 ? "a file" : NULL };
 	size_t n;
 
 	while (in->n) {

@@ -89,6 +89,7 @@ static void check_text(const char *text, size_t size)
 static void check_function(struct bdf bdf)
 {
 	char why[HOSTFN_WHY], module[64], driver[32];
+	struct hostfn_reset reset;
 	struct host_function fn;
 	int r = sysfs_function(bdf, &fn);
 
@@ -103,6 +104,14 @@ static void check_function(struct bdf bdf)
 	r = hostfn_ready(&fn, why, sizeof(why));
 	check_text(why, sizeof(why));
 	MUST(!r || *why);
+	hostfn_reset(&fn, &reset);
+	check_text(reset.how, sizeof(reset.how));
+	check_text(reset.words, sizeof(reset.words));
+	check_text(reset.mend, sizeof(reset.mend));
+	MUST(hostfn_takes(&fn, &reset, why, sizeof(why)) <= 0);
+	MUST(hostfn_possible(&fn, why, sizeof(why)) <= 0);
+	check_text(why, sizeof(why));
+	hostfn_reset_free(&reset);
 	error_clear();
 	sysfs_variant(bdf, module, driver);
 	check_text(module, sizeof(module));
@@ -157,6 +166,7 @@ static void check_rest(void)
 	iomem_holder("0000:01:00.0", 0, who, sizeof(who));
 	check_text(who, sizeof(who));
 	MUST(fuzz_told(sysfs_mdev(UUID, &mdev)));
+	MUST(fuzz_told(hostsafe_check(0)));
 }
 
 static void fuzz(struct input *in)
