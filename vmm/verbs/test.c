@@ -323,8 +323,10 @@ int verb_test(int argc, char **argv)
 	bool child = false;
 	int r, status;
 
-	if (!t)
+	if (!t) {
+		fail(STATUS_HOST, ENOMEM, "no memory");
 		return STATUS_TEST_RUNNER;
+	}
 	t->root_fd = t->outputs.log = t->outputs.json = t->outputs.junit = -1;
 	t->watch.log_file.fd = -1;
 	/* What cannot be written is told, and is no end: a reader that has gone, and a limit on files (main.c). */
