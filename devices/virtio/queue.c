@@ -108,6 +108,13 @@ bool virtio_queue_start(struct virtio_queue *q, const struct memory *memory, uin
 	return true;
 }
 
+/* A table of descriptors in guest RAM: the queue's, or one that is used in a chain. */
+struct table {
+	const uint8_t *at;
+	unsigned entries;
+	bool indirect;
+};
+
 /* One copy; the table is the guest's. */
 static struct desc desc_read(const uint8_t *table, unsigned i)
 {
@@ -153,22 +160,22 @@ static bool add_buffer(struct virtio_queue *q, struct virtio_chain *chain, const
 	return true;
 }
 
-/* Where a chain goes on: another table once, then never again. */
-static bool enter_table(struct virtio_queue *q, const struct desc *d, const uint8_t **table,
-			unsigned *entries)
+/* Where a chain goes on: another table once, then never again. That it is another is not said: it may be the queue's. */
+static bool enter_table(struct virtio_queue *q, const struct desc *d, struct table *table)
 {
 	if (!q->indirect)
 		return broken(q, "an indirect table was not negotiated");
-	if (*table != q->desc)
+	if (table->indirect)
 		return broken(q, "an indirect table leads to another");
 	if (d->flags & VRING_DESC_F_NEXT)
 		return broken(q, "a chain goes on behind an indirect table");
 	if (!d->len || d->len % DESC_SIZE)
 		return broken(q, "an indirect table has a crooked length");
-	*table = memory_at(q->memory, d->addr, d->len);
-	if (!*table)
+	table->at = memory_at(q->memory, d->addr, d->len);
+	if (!table->at)
 		return broken(q, "an indirect table is not in RAM");
-	*entries = d->len / DESC_SIZE;
+	table->entries = d->len / DESC_SIZE;
+	table->indirect = true;
 	return true;
 }
 
@@ -178,23 +185,21 @@ static bool enter_table(struct virtio_queue *q, const struct desc *d, const uint
  */
 static bool walk(struct virtio_queue *q, unsigned i, struct virtio_chain *chain)
 {
-	const uint8_t *table = q->desc;
-	unsigned entries = q->size;
+	struct table table = { q->desc, q->size, false };
 	struct desc d;
 
 	do {
-		if (i >= entries)
+		if (i >= table.entries)
 			return broken(q, "a chain leaves its table");
-		d = desc_read(table, i);
+		d = desc_read(table.at, i);
 		i = d.next;
 		if (d.flags & VRING_DESC_F_INDIRECT) {
-			if (!enter_table(q, &d, &table, &entries))
+			if (!enter_table(q, &d, &table))
 				return false;
 			/* §2.7.5.3.2: its own WRITE is ignored. The chain goes on at entry 0. */
 			i = 0;
 			d.flags = VRING_DESC_F_NEXT;
-		} else if (!add_buffer(q, chain, &d,
-				       table == q->desc ? q->size : VIRTIO_QUEUE_MAX)) {
+		} else if (!add_buffer(q, chain, &d, table.indirect ? VIRTIO_QUEUE_MAX : q->size)) {
 			return false;
 		}
 	} while (d.flags & VRING_DESC_F_NEXT);

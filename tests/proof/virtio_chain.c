@@ -47,19 +47,19 @@ static void buffer(void)
 	reach("a buffer");
 }
 
+/* It may lie where the queue's own is. */
 static void table(void)
 {
-	const uint8_t *at = any(bool) ? ram : ram + 8;
+	const bool first = any(bool);
+	struct table t = { any(bool) ? ram : ram + 8, 7, !first };
 	struct desc d = any(struct desc);
-	unsigned entries = 7;
-	bool first;
 
 	q.desc = ram;
 	q.indirect = any(bool);
-	first = at == q.desc;
-	if (enter_table(&q, &d, &at, &entries)) {
+	if (enter_table(&q, &d, &t)) {
 		prove(q.indirect && first && in_ram && !(d.flags & VRING_DESC_F_NEXT), "once, negotiated, in RAM");
-		prove(entries && entries * (uint64_t)DESC_SIZE == d.len, "whole descriptors");
+		prove(t.indirect, "never again");
+		prove(t.entries && t.entries * (uint64_t)DESC_SIZE == d.len, "whole descriptors");
 		reach("entered");
 	} else {
 		prove(q.broken, "broken");

@@ -297,6 +297,10 @@ static void indirect_gone_wrong(void)
 	table_set(0x4000, 0, 0x4000, 16, VRING_DESC_F_INDIRECT, 0);
 	CHECK_BREAKS(0, "leads to another");
 
+	CHECK(start(ALL)); /* the queue's own table, for ever */
+	ring_desc(&r, 0, r.desc, 16, VRING_DESC_F_INDIRECT, 0);
+	CHECK_BREAKS(0, "leads to another");
+
 	CHECK(start(ALL));
 	ring_desc(&r, 0, 0x4000, 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, 1);
 	CHECK_BREAKS(0, "goes on behind");
