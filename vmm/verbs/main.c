@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <verdict/verdict.h>
 
@@ -40,21 +39,6 @@ static bool asks_help(int argc, char **argv)
 	return false;
 }
 
-/* Known beforehand: whoever runs out of stack is killed without a word. Threads have as much, by default. */
-static int check_stack(void)
-{
-	const rlim_t need = KIB(512);
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur >= need)
-		return 0;
-	return fail(
-		STATUS_HOST, ENOMEM,
-		"the limit on the stack is %llu KiB, and thru needs %llu; raise it: ulimit -s %llu",
-		(unsigned long long)limit.rlim_cur >> 10, (unsigned long long)need >> 10,
-		(unsigned long long)need >> 10);
-}
-
 static int dispatch(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : NULL, *near;
@@ -75,7 +59,7 @@ static int dispatch(int argc, char **argv)
 		help_print(verb, stdout);
 		return STATUS_OK;
 	}
-	if (check_stack())
+	if (verb_check_stack())
 		return strcmp(verb, "test") ? STATUS_HOST : STATUS_TEST_RUNNER;
 	if (!strcmp(verb, "run"))
 		return verb_run(argc - 1, argv + 1);

@@ -324,7 +324,7 @@ int verb_test(int argc, char **argv)
 	int r, status;
 
 	if (!t) {
-		fail(STATUS_HOST, ENOMEM, "no memory");
+		fail(STATUS_HOST, ENOMEM, "no memory for a test; free some");
 		return STATUS_TEST_RUNNER;
 	}
 	t->root_fd = t->outputs.log = t->outputs.json = t->outputs.junit = -1;

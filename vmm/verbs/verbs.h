@@ -13,3 +13,6 @@ int verb_unbind(int argc, char **argv);
 int verb_open(int argc, char **argv);
 int verb_probe(int argc, char **argv);
 int verb_trace(int argc, char **argv);
+
+/* Before any verb's work: that the limit on the stack is enough for it. */
+int verb_check_stack(void);
