@@ -6,6 +6,7 @@
  *
  * Fuzzes: arch/x86_64/boot.c arch/x86_64/bzimage.c arch/x86_64/pvh.c arch/x86_64/vmlinux.c arch/x86_64/vmlinux_file.c arch/x86_64/relocs.c arch/common/elf.c arch/common/image.c arch/common/unpack.c arch/common/unpack_lzo.c arch/common/unpack_lz4.c arch/common/unpack_gzip.c arch/common/unpack_zstd.c arch/common/unpack_lzma.c arch/common/unpack_bzip2.c
  */
+#include "bzimage.h"
 #include "kernel.h"
 
 #include <sys/random.h>
@@ -13,7 +14,7 @@
 #include "arch/common/unpack.h"
 
 #define LINK  MIB(16)
-#define SETUP 1024
+#define SETUP BZIMAGE_SETUP
 #define STUB  1024 /* of the protected-mode part, before the payload */
 #define PLAIN 8192
 
@@ -53,22 +54,9 @@ static size_t make_bzimage(uint8_t *image, const uint8_t *plain, size_t n)
 	size_t packed = pack(image + SETUP + STUB, plain, n);
 
 	memset(image, 0, SETUP + STUB);
-	image[0x1f1] = 1; /* setup_sects */
-	store_le32(image + 0x1f4, (uint32_t)(STUB + packed + 15) / 16);
-	store_le16(image + 0x1fe, 0xaa55);
-	image[0x201] = 0x6a;
-	memcpy(image + 0x202, "HdrS", 4);
-	store_le16(image + 0x206, 0x20f);
-	store_le16(image + 0x20e, 0x300 - 0x200);
-	strcpy((char *)image + 0x300, "6.12.0 (a@b) #1");
-	store_le32(image + 0x22c, 0x7fffffff);
-	store_le32(image + 0x230, MIB(2));
-	store_le16(image + 0x236, 3);
-	store_le32(image + 0x238, 2047);
+	bzimage_header(image, STUB + packed, LINK);
 	store_le32(image + 0x248, STUB);
 	store_le32(image + 0x24c, (uint32_t)packed);
-	store_le64(image + 0x258, LINK);
-	store_le32(image + 0x260, MIB(8));
 	return SETUP + STUB + packed;
 }
 

@@ -4,6 +4,7 @@
  * it is, and the cache. Kernels are made here, with relocations and without; hostile ones are good ones with bytes
  * changed.
  */
+#include "bzimage.h"
 #include "rubbish.h"
 
 #include "arch/common/kernel_cache.h"
@@ -54,7 +55,7 @@ enum {
 	HEADERS_AT = 0x2800, /* of sections */
 	ELF_LEN = HEADERS_AT + 2 * 64,
 	PLAIN_MAX = 0x4000,
-	SETUP = 1024,
+	SETUP = BZIMAGE_SETUP,
 	STUB = 0x800, /* of the bzImage's protected-mode part, before the payload */
 	IMAGE_MAX = SETUP + STUB + 2 * PLAIN_MAX,
 	LINK = 16 << 20,
@@ -288,23 +289,11 @@ static size_t make_image(void)
 
 	memset(image, 0, SETUP);
 	memset(image + SETUP, 0x90, STUB);
-	image[0x1f1] = 1; /* setup_sects */
-	store_le32(image + 0x1f4, (uint32_t)(STUB + payload + 15) / 16);
-	store_le16(image + 0x1fe, 0xaa55);
-	image[0x201] = 0x6a;
-	memcpy(image + 0x202, "HdrS", 4);
-	store_le16(image + 0x206, 0x20f);
-	store_le16(image + 0x20e, 0x300 - 0x200);
-	strcpy((char *)image + 0x300, "6.12.0 (a@b) #1");
+	bzimage_header(image, STUB + payload, LINK);
 	image[0x211] = 1;
-	store_le32(image + 0x22c, 0x7fffffff);
-	store_le32(image + 0x230, MIB(2));
 	image[0x234] = 1;
-	store_le16(image + 0x236, 3);
-	store_le32(image + 0x238, 2047);
 	store_le32(image + 0x248, STUB);
 	store_le32(image + 0x24c, (uint32_t)payload);
-	store_le64(image + 0x258, LINK);
 	store_le32(image + 0x260, INIT_SIZE);
 	return SETUP + STUB + payload;
 }

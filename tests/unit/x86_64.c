@@ -3,6 +3,7 @@
  * The pure part of arch/x86_64: addresses, loaders and ACPI tables, on RAM without KVM. Images are
  * made here byte by byte; hostile ones are good ones with bytes changed.
  */
+#include "bzimage.h"
 #include "test.h"
 
 #include "arch/x86_64/boot.h"
@@ -329,30 +330,17 @@ static void layout_out_of_reach(void)
 
 /* --- bzImage --- */
 
-enum { SETUP = 2 * 512, PAYLOAD = 4096, BZIMAGE = SETUP + PAYLOAD };
+enum { SETUP = BZIMAGE_SETUP, PAYLOAD = 4096, BZIMAGE = SETUP + PAYLOAD };
 
 static void make_bzimage(uint8_t image[BZIMAGE])
 {
 	memset(image, 0, SETUP);
 	memset(image + SETUP, 0xcc, PAYLOAD);
 	memset(image, 0x5a, 0x1f1); /* the boot sector: nothing of it may reach the guest */
-	image[0x1f1] = 1;           /* setup_sects */
-	store_le32(image + 0x1f4, PAYLOAD / 16);
-	store_le16(image + 0x1fe, 0xaa55);
-	image[0x200] = 0xeb;
-	image[0x201] = 0x6a; /* the header ends at 0x26c */
-	memcpy(image + 0x202, "HdrS", 4);
-	store_le16(image + 0x206, 0x20f);
-	store_le32(image + 0x22c, 0x7fffffff);
-	store_le32(image + 0x230, MIB(2));
-	image[0x234] = 1;
-	store_le16(image + 0x236, 3); /* XLF_KERNEL_64, XLF_CAN_BE_LOADED_ABOVE_4G */
-	store_le32(image + 0x238, 2047);
-	store_le64(image + 0x258, MIB(16));
-	store_le32(image + 0x260, MIB(8));
 	memset(image + 0x26c, 0x5a, SETUP - 0x26c);
-	store_le16(image + 0x20e, 0x300 - 0x200);
-	strcpy((char *)image + 0x300, "6.12.0 (a@b) #1");
+	bzimage_header(image, PAYLOAD, MIB(16));
+	image[0x200] = 0xeb;
+	image[0x234] = 1;
 }
 
 static void bzimage_loads(void)
