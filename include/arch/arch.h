@@ -47,8 +47,8 @@ struct board_config {
 	bool pmu;          /* the processors' performance counters, likewise */
 	enum pci_cf8 pci_cf8;
 	bool kernel_unpack; /* x86_64: a bzImage is unpacked by thru where that can be done */
-	int (*kernel_cache)(
-		void); /* opens the folder of those that were: cli/cache_folder.h; or NULL */
+	/* Opens the folder of those that were: cli/cache_folder.h; or NULL. */
+	int (*kernel_cache)(void);
 	const char *kernel_path;
 	const char *initrd_path; /* NULL: none */
 	const char *cmdline;     /* never NULL; x86_64 puts one word before it: boot_tell_tsc() */

@@ -12,8 +12,8 @@ extern bool explain_on;
 
 /* From here on tell every call on `fd` (standard error); explain_stop() writes what waits. */
 void explain_start(int fd);
-int explain_stop(
-	void); /* -EIO: something could not be written; a reader that was too slow is told of otherwise */
+/* -EIO: something could not be written; a reader that was too slow is told of otherwise. */
+int explain_stop(void);
 
 /* What is being done: a heading before the next call. Nothing when off. */
 void explain_phase(const char *what);
