@@ -150,6 +150,7 @@ int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
 
 	if (!pt->n)
 		return 0;
+	side_by_side_prepare(pt->n);
 	r = kvm_device_create(vm_fd, KVM_DEV_TYPE_VFIO, &pt->kvm_vfio);
 	if (!r)
 		r = bind_all(pt);
