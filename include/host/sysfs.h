@@ -133,11 +133,15 @@ bool sysfs_cdev_noiommu(unsigned int major, unsigned int minor);
 bool sysfs_cdev_can_wake(unsigned int major, unsigned int minor);
 bool sysfs_can_wake(struct bdf bdf); /* the same by its address */
 
+/* The function's configuration space, whose first 64 bytes everybody may read; the caller's. -1: none. */
+int sysfs_open_config(struct bdf bdf);
+
 /*
- * Whether the function does not answer: command and status read as all-ones, which have bits that are 0 (PCIe 6.0
- * §7.5.1.1.3). Identifiers tell nothing: those of a virtual function are all-ones (§9.3.4.1.1).
+ * Whether the function behind that file does not answer: command and status read as all-ones, which have bits that
+ * are 0 (PCIe 6.0 §7.5.1.1.3). Identifiers tell nothing: those of a virtual function are all-ones (§9.3.4.1.1).
+ * -1, or a function that is gone: no.
  */
-bool sysfs_is_dead(struct bdf bdf);
+bool sysfs_is_dead(int config);
 
 /* A boolean module parameter, and whether a word is on the kernel's command line; false: not there. */
 bool sysfs_parameter(const char *module, const char *name);

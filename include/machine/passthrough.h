@@ -53,7 +53,8 @@ struct passthrough {
 	unsigned n;
 	unsigned devfns[PASSTHROUGH_MAX]; /* where the guest sees each */
 	struct passthrough_config config;
-	int rom_fds[PASSTHROUGH_MAX]; /* a file for its ROM; -1: none */
+	int rom_fds[PASSTHROUGH_MAX];    /* a file for its ROM; -1: none */
+	int config_fds[PASSTHROUGH_MAX]; /* as sysfs has it, for when the device is closed; -1 */
 	struct vfio_device devices[PASSTHROUGH_MAX];
 	struct vfio_events events[PASSTHROUGH_MAX];
 	struct vfio_function *functions[PASSTHROUGH_MAX];

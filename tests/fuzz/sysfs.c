@@ -10,6 +10,7 @@
 
 #include "fake-sysfs.h"
 
+#include <base/fd.h>
 #include <host/iomem.h>
 #include <host/sysfs.h>
 #include <hostfn/hostfn.h>
@@ -154,7 +155,11 @@ static void check_rest(void)
 
 	sysfs_vfs(first);
 	sysfs_physfn(first, &bdf);
-	sysfs_is_dead(first);
+	{
+		_cleanup_fd_ int config = sysfs_open_config(first);
+
+		sysfs_is_dead(config);
+	}
 	sysfs_can_wake(first);
 	sysfs_cdev_function(240, 0, &bdf);
 	sysfs_cdev_group(240, 1, &group, &noiommu);

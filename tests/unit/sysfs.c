@@ -16,6 +16,8 @@
 #include "fake-sysfs.h"
 #include "test.h"
 
+#include <base/fd.h>
+
 static void bdf_text(void)
 {
 	static const char *const wrong[] = {
@@ -284,19 +286,23 @@ static void dead(void)
 	const struct bdf bdf = { .bus = 1 };
 	const char *device = "sys/bus/pci/devices/0000:01:00.0";
 	uint8_t config[64] = { 0x86, 0x80 };
+	_cleanup_fd_ int fd = -1;
 
 	clear_tree();
+	CHECK_EQ(sysfs_open_config(bdf), -1);
+	CHECK(!sysfs_is_dead(-1));
 	put(path_of("%s/config", device), (char *)config, sizeof(config));
-	CHECK(!sysfs_is_dead(bdf));
+	fd = sysfs_open_config(bdf);
+	CHECK(fd >= 0 && !sysfs_is_dead(fd));
 	memset(config, 0xff, 4); /* a virtual function has no identifiers of its own */
 	put(path_of("%s/config", device), (char *)config, sizeof(config));
-	CHECK(!sysfs_is_dead(bdf));
+	CHECK(!sysfs_is_dead(fd));
 	memset(config, 0xff, sizeof(config));
 	put(path_of("%s/config", device), (char *)config, sizeof(config));
-	CHECK(sysfs_is_dead(bdf));
+	CHECK(sysfs_is_dead(fd));
 	put(path_of("%s/config", device), (char *)config, 7);
-	CHECK(!sysfs_is_dead(bdf));
-	CHECK(!sysfs_is_dead((struct bdf){ .bus = 9 }));
+	CHECK(!sysfs_is_dead(fd));
+	CHECK_EQ(sysfs_open_config((struct bdf){ .bus = 9 }), -1);
 }
 
 /* PME is told by a file for everybody, or by configuration space for those who may read it all. */

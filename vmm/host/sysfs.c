@@ -41,31 +41,35 @@ void sysfs_link(const char *bdf, const char *name, char *text, size_t size)
 	sysfs_last(path, text, size);
 }
 
-/* Of configuration space, whose first 64 bytes everybody may read. */
-static bool read_config(const char *bdf, unsigned offset, void *buf, size_t len)
+static int open_config(const char *bdf)
 {
 	char path[PATH_MAX];
-	_cleanup_fd_ int fd = -1;
 
 	sysfs_path(path, "/sys/bus/pci/devices/%s/config", bdf);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && !fd_read_at(fd, buf, len, offset);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int sysfs_open_config(struct bdf bdf)
+{
+	char text[BDF_TEXT];
+
+	return open_config(bdf_format(bdf, text));
 }
 
 static bool read_is_bridge(const char *bdf)
 {
+	_cleanup_fd_ int fd = open_config(bdf);
 	uint8_t type;
 
-	return read_config(bdf, PCI_HEADER_TYPE, &type, 1) &&
+	return fd >= 0 && !fd_read_at(fd, &type, 1, PCI_HEADER_TYPE) &&
 	       (type & 0x7f) == PCI_HEADER_TYPE_BRIDGE;
 }
 
-bool sysfs_is_dead(struct bdf bdf)
+bool sysfs_is_dead(int config)
 {
-	char text[BDF_TEXT];
 	uint32_t registers;
 
-	return read_config(bdf_format(bdf, text), PCI_COMMAND, &registers, sizeof(registers)) &&
+	return config >= 0 && !fd_read_at(config, &registers, sizeof(registers), PCI_COMMAND) &&
 	       registers == UINT32_MAX;
 }
 

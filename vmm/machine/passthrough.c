@@ -48,6 +48,8 @@ static int place_all(struct passthrough *pt)
 void passthrough_init(struct passthrough *pt)
 {
 	*pt = (struct passthrough){ .kvm_vfio = -1 };
+	for (unsigned i = 0; i < PASSTHROUGH_MAX; i++)
+		pt->config_fds[i] = -1;
 	vfio_space_init(&pt->space);
 }
 
@@ -106,6 +108,7 @@ void passthrough_close(struct passthrough *pt)
 
 		vfio_events_deinit(&pt->events[pt->n]);
 		fd_close(&pt->rom_fds[pt->n]);
+		fd_close(&pt->config_fds[pt->n]);
 		if (dev->fd >= 0)
 			vfio_space_detach(&pt->space, dev);
 		fd_close(&dev->fd);
@@ -150,6 +153,9 @@ int passthrough_bind(struct passthrough *pt, int vm_fd, struct loop *loop)
 
 	if (!pt->n)
 		return 0;
+	for (unsigned i = 0; i < pt->n; i++)
+		if (pt->config_fds[i] < 0 && !*pt->devices[i].mdev)
+			pt->config_fds[i] = sysfs_open_config(pt->devices[i].bdf);
 	side_by_side_prepare(pt->n);
 	r = kvm_device_create(vm_fd, KVM_DEV_TYPE_VFIO, &pt->kvm_vfio);
 	if (!r)
@@ -253,7 +259,7 @@ static int close_one(void *ctx, unsigned i)
 	if (dev->state == VFIO_DEVICE_CLOSING) {
 		fd_close(&dev->fd);
 		dev->bound = dev->attached = false;
-		if (!dev->gone && !dev->no_reset && sysfs_is_dead(dev->bdf))
+		if (!dev->gone && !dev->no_reset && sysfs_is_dead(pt->config_fds[i]))
 			return vfio_dead_after_reset(dev);
 	}
 	return 0;
