@@ -26,6 +26,7 @@ enum exit_status {
 	STATUS_GUEST_CRASH = 11,  /* the guest's processor gave up: triple fault */
 	STATUS_GUEST_REBOOT = 12, /* the guest asked for a reboot and --on-reboot is exit */
 	STATUS_GUEST_STUCK = 13,  /* KVM cannot run the guest on: instruction it cannot emulate */
+	STATUS_SEALED = 14,       /* a call to the kernel was refused after the start (--sandbox) */
 	STATUS_SIGNAL = 128,      /* plus the signal's number: SIGINT 130, SIGTERM 143 */
 };
 

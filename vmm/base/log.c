@@ -122,6 +122,7 @@ int log_start(void)
 	if (!queue.bytes)
 		return fail(STATUS_FAILURE, ENOMEM, "standard error: out of memory");
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* host/seal.h */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = pthread_create(&thread, NULL, log_main, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

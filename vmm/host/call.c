@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <host/explain.h>
+#include <host/seal.h>
 #include <sys/ioctl.h>
 
 static int call(int fd, unsigned long request, void *arg)
@@ -34,6 +35,8 @@ static __attribute__((noinline, cold)) int told_call(int fd, unsigned long reque
 
 int host_ioctl(int fd, unsigned long request, void *arg, const char *name)
 {
+	if (__builtin_expect(seal_learning, false))
+		seal_learn(fd, request);
 	if (__builtin_expect(explain_on, false))
 		return told_call(fd, request, arg, name);
 	return call(fd, request, arg);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <host/call.h>
 #include <host/explain.h>
+#include <host/seal.h>
 #include <host/sysfs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,16 +61,31 @@ static int get_info(const struct vfio_device *dev, struct vfio_pci_hot_reset_inf
 	return vfio_refused(dev, "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", r);
 }
 
-/* Whether VFIO has the function: a hot reset takes no others (vfio_pci_is_device_in_set()). */
+/*
+ * Whether VFIO has the function: a hot reset takes no others (vfio_pci_is_device_in_set()). Sealed, this process can
+ * only say what it saw when the devices were bound.
+ */
 static bool is_vfios(struct bdf bdf)
 {
+	static struct {
+		struct bdf bdf;
+		bool is;
+	} known[VFIO_GROUPS_MAX * 8];
+	static unsigned n_known;
 	struct host_function fn;
+	unsigned i = 0;
 
-	if (sysfs_function(bdf, &fn)) {
-		error_clear();
-		return false;
-	}
-	return fn.has_vfio_dev || strstr(fn.driver, "vfio");
+	while (i < n_known && memcmp(&known[i].bdf, &bdf, sizeof(bdf)))
+		i++;
+	if (seal_is_on())
+		return i < n_known && known[i].is;
+	if (i == n_known && n_known < ARRAY_SIZE(known))
+		known[n_known++].bdf = bdf;
+	if (i < n_known)
+		known[i].is = !sysfs_function(bdf, &fn) &&
+			      (fn.has_vfio_dev || strstr(fn.driver, "vfio"));
+	error_clear();
+	return i < n_known && known[i].is;
 }
 
 /*

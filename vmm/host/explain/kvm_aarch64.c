@@ -120,16 +120,18 @@ bool explain_arch_attr(struct told *t, const struct kvm_device_attr *attr)
 
 /* In the order in which a VM meets them. */
 static const struct explain_row rows[] = {
-	{ "KVM_ARM_PREFERRED_TARGET", "The kind of processor that this host is.",
-	  API ": KVM_ARM_PREFERRED_TARGET" },
-	{ "KVM_ARM_VCPU_INIT", "A processor of that kind, with what it can do.",
-	  API ": KVM_ARM_VCPU_INIT", tell_vcpu_init },
-	{ "KVM_ARM_VCPU_FINALIZE", "Its vector registers are as they shall be.",
-	  API ": KVM_ARM_VCPU_FINALIZE" },
-	{ "KVM_SET_ONE_REG", "A register as the boot protocol wants it.", API ": KVM_SET_ONE_REG",
-	  tell_one_reg },
-	{ "KVM_GET_ONE_REG", "A register, for a message.", API ": KVM_GET_ONE_REG", tell_one_reg },
-	{ "KVM_SET_VCPU_EVENTS",
+	{ CALL(KVM_ARM_PREFERRED_TARGET, SEAL_ON_VM, SEAL_BEFORE),
+	  "The kind of processor that this host is.", API ": KVM_ARM_PREFERRED_TARGET" },
+	{ CALL(KVM_ARM_VCPU_INIT, SEAL_ON_VCPU, SEAL_BEFORE),
+	  "A processor of that kind, with what it can do.", API ": KVM_ARM_VCPU_INIT",
+	  tell_vcpu_init },
+	{ CALL(KVM_ARM_VCPU_FINALIZE, SEAL_ON_VCPU, SEAL_BEFORE),
+	  "Its vector registers are as they shall be.", API ": KVM_ARM_VCPU_FINALIZE" },
+	{ CALL(KVM_SET_ONE_REG, SEAL_ON_VCPU, SEAL_BEFORE),
+	  "A register as the boot protocol wants it.", API ": KVM_SET_ONE_REG", tell_one_reg },
+	{ CALL(KVM_GET_ONE_REG, SEAL_ON_VCPU, SEAL_AFTER), "A register, for a message.",
+	  API ": KVM_GET_ONE_REG", tell_one_reg },
+	{ CALL(KVM_SET_VCPU_EVENTS, SEAL_ON_VCPU, SEAL_AFTER),
 	  "An external abort for the guest: it accessed a device as no bus could carry.",
 	  API ": KVM_SET_VCPU_EVENTS" },
 };

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <host/explain.h>
+#include <host/seal.h>
 #include <stdarg.h>
 
 /* A call being put into words. */
@@ -25,6 +26,10 @@ void told_fd_name(int fd, char *name, size_t size);
 
 struct explain_row {
 	const char *name;
+	/* An ioctl: its number, what it is made on, and whether still when this process is sealed. */
+	unsigned long request;
+	unsigned on; /* SEAL_ON_* */
+	enum seal_when when;
 	const char *why;
 	const char *see; /* document: section, or uapi header */
 	/* `result` is negative when the call failed: what it would have answered is not there. */
@@ -33,5 +38,11 @@ struct explain_row {
 	bool often;    /* while the guest runs: told in sums */
 };
 
+#define CALL(request, on, when) #request, request, on, when
+#define NO_IOCTL(name)          name, 0, 0, 0
+
 /* NULL: not known. */
 const struct explain_row *explain_row(const char *name);
+
+/* The rows one after the other, NULL behind the last. */
+const struct explain_row *explain_row_at(unsigned i);
