@@ -10,6 +10,7 @@
  * number from a file is checked against the file's size and against guest RAM.
  */
 #include "boot.h"
+#include "../common/kernel_kept.h"
 #include "cmdline.h"
 #include "layout.h"
 
@@ -94,6 +95,17 @@ static bool wants_cf8(const struct board *board)
 		return board->config->pci_cf8 == PCI_CF8_ON;
 	cmdline_read(board->config->cmdline, &words);
 	return !board->boot.linux_cmdline || words.acpi_off || words.no_ecam;
+}
+
+void arch_boot_find(struct board *board)
+{
+	if (board->config->kernel_unpack)
+		kernel_kept_find(board);
+}
+
+void arch_boot_keep(struct board *board)
+{
+	kernel_kept_store(board);
 }
 
 int arch_boot_load(struct board *board)

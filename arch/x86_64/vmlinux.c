@@ -174,7 +174,7 @@ int vmlinux_place(struct board *board, const struct image *kernel, struct range 
 	cmdline_read_unpacker(board->config->cmdline, &words);
 	if (words.own)
 		return -ENOTSUP;
-	r = vmlinux_file(board->config, kernel, part, max, &v.image);
+	r = vmlinux_file(&board->kept, kernel, part, max, &v.image);
 	if (!r)
 		r = vmlinux_read(&v, max, load_le64(params + HDR_PREF_ADDRESS));
 	kaslr = v.table && !words.nokaslr;

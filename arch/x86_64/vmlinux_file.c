@@ -10,7 +10,6 @@
  */
 #include "vmlinux_file.h"
 
-#include "../common/kernel_cache.h"
 #include "../common/unpack.h"
 
 #include <base/bytes.h>
@@ -30,9 +29,11 @@ struct contents {
 	uint64_t size;
 };
 
-static int contents_init(struct contents *c, uint64_t size)
+/* `memory`: a file for it that is somebody else's; -1: one of our own. */
+static int contents_init(struct contents *c, int memory, uint64_t size)
 {
-	*c = (struct contents){ .fd = memfd_create("vmlinux", MFD_CLOEXEC), .size = size };
+	*c = (struct contents){ .size = size };
+	c->fd = memory < 0 ? memfd_create("vmlinux", MFD_CLOEXEC) : dup(memory);
 	if (c->fd < 0 || ftruncate(c->fd, (off_t)size))
 		return -errno;
 	c->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
@@ -67,25 +68,22 @@ static int unpack(const struct image *kernel, struct range part, const struct un
 	return r ? r : n ? -EBADMSG : 0;
 }
 
-int vmlinux_file(const struct board_config *config, const struct image *kernel, struct range part,
+int vmlinux_file(struct kernel_kept *kept, const struct image *kernel, struct range part,
 		 uint64_t max, struct image *ret)
 {
 	_cleanup_(contents_deinit) struct contents c = { .fd = -1 };
 	const struct unpack_codec *codec;
 	uint8_t begin[16], end[SIZE_APPENDED];
-	_cleanup_fd_ int folder = -1;
-	struct stat st;
 	int r;
 
 	*ret = (struct image){ .path = kernel->path, .fd = -1 };
-	if (part.size < sizeof(begin) + sizeof(end) || fstat(kernel->fd, &st))
+	if (part.size < sizeof(begin) + sizeof(end))
 		return -ENOEXEC;
-	if (config->kernel_cache && S_ISREG(st.st_mode))
-		folder = config->kernel_cache();
-	if (folder >= 0)
-		ret->fd = kernel_cache_find(folder, &st, &ret->size);
-	if (ret->fd >= 0)
-		return 0;
+	if (kept->looked && kept->fd >= 0) {
+		ret->fd = dup(kept->fd);
+		ret->size = kept->size;
+		return ret->fd < 0 ? -errno : 0;
+	}
 	r = image_read(kernel, part.base, begin, sizeof(begin));
 	if (!r)
 		r = image_read(kernel, part.base + part.size - sizeof(end), end, sizeof(end));
@@ -97,13 +95,13 @@ int vmlinux_file(const struct board_config *config, const struct image *kernel, 
 		return -ENOEXEC;
 	if (codec != unpack_codec_named("gzip"))
 		part.size -= SIZE_APPENDED;
-	r = contents_init(&c, ret->size);
+	r = contents_init(&c, kept->looked ? kept->memory : -1, ret->size);
 	if (!r)
 		r = unpack(kernel, part, codec, &c);
 	if (r)
 		return r;
-	if (folder >= 0)
-		kernel_cache_store(folder, &st, kernel->fd, c.bytes, c.size);
+	kept->unpacked = kept->looked && kept->memory >= 0;
+	kept->size = c.size;
 	ret->fd = c.fd;
 	c.fd = -1;
 	return 0;

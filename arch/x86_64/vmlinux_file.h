@@ -8,7 +8,7 @@
 
 /*
  * What `part` of the kernel's file unpacks to, `max` bytes at most: from the cache where it is, else unpacked, and
- * then kept there. Its descriptor is the caller's to close. Failures are recorded, or not.
+ * then in `kept` for it. Its descriptor is the caller's to close. Failures are recorded, or not.
  */
-int vmlinux_file(const struct board_config *config, const struct image *kernel, struct range part,
+int vmlinux_file(struct kernel_kept *kept, const struct image *kernel, struct range part,
 		 uint64_t max, struct image *ret) _must_check_;

@@ -34,6 +34,7 @@
 #include <devices/pci.h>
 #include <devices/serial.h>
 #include <devices/virtio.h>
+#include <sys/stat.h>
 
 #define ARCH_CPUS_MAX 1024 /* what any board here can describe; KVM may allow fewer */
 
@@ -92,6 +93,17 @@ struct boot_info {
 	gpa_t fdt;             /* aarch64 */
 };
 
+/* A packed kernel that was unpacked before, or is to be kept when it is (common/kernel_kept.h). */
+struct kernel_kept {
+	bool looked;        /* else nothing here means anything */
+	int folder;         /* -1: nothing is kept */
+	struct stat source; /* the kernel's file, before it was read */
+	int fd;             /* what it holds, `size` bytes; -1: not known yet */
+	int memory;         /* a file of memory for that; -1: anyone */
+	bool unpacked;      /* it is in `memory`, `size` bytes */
+	uint64_t size;
+};
+
 struct board {
 	const struct board_config *config;
 	int kvm_fd;
@@ -104,6 +116,7 @@ struct board {
 	struct pci_root pci;
 	struct pci_pages pci_pages;
 	struct boot_info boot;
+	struct kernel_kept kept;
 	struct arch_board *arch;
 };
 
@@ -158,8 +171,15 @@ int arch_vcpu_init(struct vcpu *vcpu) _must_check_;
 int arch_irqchip_ready(struct board *board) _must_check_;
 
 /*
- * Load kernel, initrd and command line straight from their files; fills board->boot. Needs the layout
- * and RAM in its places, nothing else: other threads may be populating RAM meanwhile.
+ * Before arch_boot_load(), and after it: what wants files that have names. Neither fails; both are of a cache only.
+ */
+void arch_boot_find(struct board *board);
+void arch_boot_keep(struct board *board);
+
+/*
+ * Load kernel, initrd and command line straight from their files; fills board->boot, board->kept and what of
+ * the layout depends on the kernel (`no_cf8`). Needs the layout and RAM in its places, nothing else: no file by its
+ * name, no KVM, no other thread. Others may be populating RAM meanwhile.
  */
 int arch_boot_load(struct board *board) _must_check_;
 

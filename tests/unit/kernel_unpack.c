@@ -1068,8 +1068,13 @@ static int open_folder(void)
 /* The guest's RAM is fresh at each boot. */
 static int load_again(void)
 {
+	int r;
+
 	memset(f.board.memory.hva, 0, f.board.memory.size);
-	return arch_boot_load(&f.board);
+	arch_boot_find(&f.board);
+	r = arch_boot_load(&f.board);
+	arch_boot_keep(&f.board);
+	return r;
 }
 
 /* The whole way: unpacked and kept, then taken from there; a damaged entry is made again. */
@@ -1093,18 +1098,20 @@ static void second_boot(void)
 	f.config.kernel_fd = file_of(image, len);
 	source_fd = dup(f.config.kernel_fd);
 	nanosleep(&(struct timespec){ 0, 30000000 }, NULL);
-	CHECK_EQ(arch_boot_load(&f.board), 0);
+	CHECK_EQ(load_again(), 0);
 	CHECK(is_placed(true, true));
 	CHECK_EQ(entries(name), 1);
 	CHECK(!fstatat(folder_fd, name, &kept, 0));
 	for (unsigned i = 0; i < 2; i++) {
 		CHECK_EQ(image_init(&kernel, "KERNEL", f.config.kernel_fd), 0);
-		CHECK_EQ(vmlinux_file(&f.config, &kernel, part, INIT_SIZE, &file), 0);
+		arch_boot_find(&f.board);
+		CHECK_EQ(vmlinux_file(&f.board.kept, &kernel, part, INIT_SIZE, &file), 0);
 		CHECK(!fstat(file.fd, &used));
 		/* The entry itself the first time; damaged, what was unpacked again. */
 		CHECK_EQ(used.st_ino == kept.st_ino && used.st_dev == kept.st_dev, i == 0);
 		CHECK_EQ(file.size, plain_len);
 		close(file.fd);
+		arch_boot_keep(&f.board);
 		fd = openat(folder_fd, name, O_WRONLY);
 		CHECK(fd >= 0 && pwrite(fd, "x", 1, TEXT_AT) == 1);
 		close(fd);

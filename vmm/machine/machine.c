@@ -138,7 +138,9 @@ static int load_kernel(struct machine *m)
 	int r;
 
 	fd_read_until(&m->board.loop->ending);
+	arch_boot_find(&m->board);
 	r = arch_boot_load(&m->board);
+	arch_boot_keep(&m->board);
 	fd_read_until(NULL);
 	return r;
 }
