@@ -13,6 +13,7 @@
 
 #include <base/types.h>
 #include <devices/pci.h>
+#include <host/seal.h>
 #include <host/sysfs.h>
 #include <stdio.h>
 
@@ -58,6 +59,8 @@ struct run_options {
 	bool nested, pmu;       /* --cpu-nested, --pmu */
 	enum pci_cf8 pci_cf8;
 	bool kernel_unpack; /* --kernel-unpack auto */
+	enum seal_mode sandbox;
+	bool sandbox_said; /* by --sandbox */
 	bool panic_on_console;
 	bool explain;
 	bool stats;

@@ -80,6 +80,9 @@ int memory_prefault_start(struct memory_prefault *prefault, struct memory *mem, 
  */
 int memory_prefault_finish(struct memory_prefault *prefault, bool abandon);
 
+/* In a child of fork(2), which has no RAM: map it where it is in the parent. 0 or -errno, nothing recorded. */
+int memory_map_forked(const struct memory *mem) _must_check_;
+
 /*
  * Copy `len` bytes of a file to RAM at `hva` within the kernel, by pages: what is written whole need be
  * neither cleared nor faulted in before. Returns how many bytes were copied; the caller reads the

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <arch/arch.h>
+#include <machine/gate.h>
 #include <pthread.h>
 
 #define VCPU_EXITS 64
@@ -17,6 +18,7 @@ struct vcpu_set {
 	unsigned n;                    /* created */
 	unsigned running;              /* threads started */
 	bool stop;                     /* atomic */
+	struct gate gate;              /* before the first run */
 	uint64_t (*exits)[VCPU_EXITS]; /* of each vcpu, by KVM_EXIT_*, the last for all others */
 };
 
@@ -26,7 +28,7 @@ unsigned vcpu_current(void);
 /* Create `n` vcpus on the board and initialise each (arch_vcpu_init). */
 int vcpu_set_init(struct vcpu_set *set, struct board *board, unsigned n) _must_check_;
 
-/* Set boot registers and start the threads. */
+/* Set boot registers, start the threads, seal the process (host/seal.h), let them run. */
 int vcpu_set_run(struct vcpu_set *set) _must_check_;
 
 /* Stop and join the threads; no vcpu runs afterwards. Without the lock held. */

@@ -42,6 +42,7 @@ static void defaults(void)
 	CHECK_EQ(o.serial, SERIAL_STDIO);
 	CHECK(!o.restart);
 	CHECK(o.kernel_unpack);
+	CHECK_EQ(o.sandbox, SEAL_ON);
 }
 
 static void everything(void)
@@ -50,6 +51,7 @@ static void everything(void)
 		"--vfio|0000:00:02.0|--kernel=k=1|--initrd|i|--cmdline|a=b --c|--cpus=4|--mem|"
 		"3G|--vfio=01:00.1|--serial|file:/x/log|--on-reboot=restart|--kernel-unpack=off"));
 	CHECK(!o.kernel_unpack);
+	CHECK_EQ(o.sandbox, SEAL_OFF); /* of who starts guests again */
 	CHECK(!strcmp(o.kernel, "k=1"));
 	CHECK(!strcmp(o.initrd, "i"));
 	CHECK(!strcmp(o.cmdline, "a=b --c"));
@@ -300,6 +302,11 @@ static void refusals(void)
 		{ "--kernel|k|--mem|1G,", "--mem: : not known" },
 		{ "--kernel|k|--mem|,prealloc", "not a size" },
 		{ "--kernel|k|--vfio|socket=", "not a path" },
+		{ "--kernel|k|--sandbox|yes", "--sandbox yes: not known; give on, off or log" },
+		{ "--kernel|k|--sandbox|on|--on-reboot|restart",
+		  "--sandbox: not with --on-reboot restart" },
+		{ "--kernel|k|--sandbox|log|--on-reboot|restart",
+		  "--sandbox: not with --on-reboot restart" },
 		{ "--kernel|k|--kernel-unpack|on",
 		  "--kernel-unpack on: not known; give auto or off" },
 		{ "--kernel|k|--cpus|0", "--cpus 0: out of range" },
@@ -576,6 +583,11 @@ static void test_verb(void)
 		"--kernel|k|--cpu-nested|--pmu|--vfio|0000:00:02.0|--vfio-api|group|--|a"));
 	CHECK(test.run.nested && test.run.pmu && test.run.vfio_api == VFIO_WAY_GROUP);
 	CHECK(test.run.kernel_unpack && test.run.pci_cf8 == PCI_CF8_AUTO);
+	CHECK_EQ(test.run.sandbox, SEAL_ON);
+	CHECK(!parse_test("--kernel|k|--sandbox|log|--|a"));
+	CHECK_EQ(test.run.sandbox, SEAL_LOG);
+	CHECK(!parse_test("--kernel|k|--sandbox|off|--|a"));
+	CHECK_EQ(test.run.sandbox, SEAL_OFF);
 	CHECK(!parse_test("--kernel|k|--kernel-unpack|off|--pci-cf8|on|--|a"));
 	CHECK(!test.run.kernel_unpack && test.run.pci_cf8 == PCI_CF8_ON);
 	CHECK(!parse_test("--kernel|t|--bisect|--no-boot-skips|-v"));

@@ -281,6 +281,20 @@ static int set_pci_cf8(void *to, const char *value)
 	return options_refuse("--pci-cf8 %s: not known; give auto, on or off", value);
 }
 
+static int set_sandbox(void *to, const char *value)
+{
+	static const char *const modes[] = { "off", "on", "log" };
+	struct run_options *o = to;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(modes); i++)
+		if (!strcmp(value, modes[i])) {
+			o->sandbox = (enum seal_mode)i;
+			o->sandbox_said = true;
+			return 0;
+		}
+	return options_refuse("--sandbox %s: not known; give on, off or log", value);
+}
+
 static int set_kernel_unpack(void *to, const char *value)
 {
 	struct run_options *o = to;
@@ -410,6 +424,9 @@ const struct option options_run[] = {
 	{ "--kernel-unpack", "WHEN", false, set_kernel_unpack,
 	  "unpack a bzImage of Linux before the guest starts, and\n"
 	  "keep it for the next time: auto or off [auto]" },
+	{ "--sandbox", "MODE", false, set_sandbox,
+	  "what thru may not do any more once the guest runs:\n"
+	  "on, off, or log, which only tells [on]" },
 	{ "--explain", NULL, false, set_explain,
 	  "tell every KVM, VFIO and iommufd call on standard\n"
 	  "error, with the reason for it and where it is documented" },
@@ -464,6 +481,18 @@ static int check_tags(struct run_options *o)
 	return 0;
 }
 
+/* A guest that is started again needs all that the sandbox takes away. */
+static int choose_sandbox(struct run_options *o)
+{
+	if (o->sandbox && o->restart)
+		return options_refuse(
+			"--sandbox: not with --on-reboot restart, which opens all again; leave "
+			"one of the two out");
+	if (!o->sandbox_said && !o->restart)
+		o->sandbox = SEAL_ON;
+	return 0;
+}
+
 static int unexpected(void *to, const char *word)
 {
 	(void)to;
@@ -488,6 +517,8 @@ int options_parse_run(int argc, char **argv, struct run_options *ret)
 		r = check_addresses(&o);
 	if (!r)
 		r = check_tags(&o);
+	if (!r)
+		r = choose_sandbox(&o);
 	if (!r)
 		*ret = o;
 	return r;

@@ -157,10 +157,18 @@ static int map_ram(struct memory *mem, uint64_t hugepage)
 	mem->hva = hva;
 	/* Where the host's shmem_enabled is `advise`; elsewhere this is no more than a wish. */
 	madvise(hva, mem->size, MADV_HUGEPAGE);
-	/* A core dump of thru is not for the guest's secrets, and a fork never needs its RAM. */
+	/* A core dump of thru is not for the guest's secrets, and a fork maps its RAM if it needs it. */
 	madvise(hva, mem->size, MADV_DONTDUMP);
 	madvise(hva, mem->size, MADV_DONTFORK);
 	return 0;
+}
+
+int memory_map_forked(const struct memory *mem)
+{
+	void *hva = mmap(mem->hva, mem->size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_NORESERVE | MAP_FIXED, mem->memfd, 0);
+
+	return hva == MAP_FAILED ? -errno : 0;
 }
 
 static unsigned slot_take(struct memory *mem)

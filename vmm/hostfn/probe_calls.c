@@ -15,6 +15,7 @@
 #include <host/call.h>
 #include <host/iommufd.h>
 #include <host/way.h>
+#include <host/seal.h>
 #include <hostfn/hostfn.h>
 #include <hostfn/hostway.h>
 #include <host/kvm.h>
@@ -127,10 +128,30 @@ static void probe_iommufd(struct probe *p)
 		probe_mend(p, "ask with a function that is bound: thru probe BDF");
 }
 
+static void probe_sandbox(struct probe *p)
+{
+	int abi = seal_landlock_abi();
+
+	if (seal_has_seccomp()) {
+		probe_add(p, "seccomp", PROBE_OK, "yes");
+	} else {
+		probe_add(p, "seccomp", PROBE_BAD, "no filters");
+		probe_mend(p, "a kernel with CONFIG_SECCOMP_FILTER; or thru run --sandbox off");
+	}
+	if (abi) {
+		probe_add(p, "landlock", PROBE_OK, "ABI %d", abi);
+	} else {
+		probe_add(p, "landlock", PROBE_NO, "the sandbox does without");
+		probe_mend(p,
+			   "a kernel with CONFIG_SECURITY_LANDLOCK, and landlock among its lsm=");
+	}
+}
+
 void probe_kernel(struct probe *p)
 {
 	probe_kvm(p);
 	probe_iommufd(p);
+	probe_sandbox(p);
 }
 
 /* Of a function. */

@@ -6,6 +6,8 @@
  */
 #include <machine/machine.h>
 
+#include "loader.h"
+
 #include <base/error.h>
 #include <base/fd.h>
 #include <errno.h>
@@ -135,14 +137,7 @@ static int place_memory(struct machine *m)
 
 static int load_kernel(struct machine *m)
 {
-	int r;
-
-	fd_read_until(&m->board.loop->ending);
-	arch_boot_find(&m->board);
-	r = arch_boot_load(&m->board);
-	arch_boot_keep(&m->board);
-	fd_read_until(NULL);
-	return r;
+	return loader_load(&m->board);
 }
 
 static int create_vcpus(struct machine *m)

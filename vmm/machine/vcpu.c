@@ -15,6 +15,7 @@
 #include <core/kick.h>
 #include <errno.h>
 #include <host/kvm.h>
+#include <host/seal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,16 +105,29 @@ struct vcpu_thread {
 	struct vcpu *vcpu;
 };
 
+static void seal_own(struct vcpu *vcpu)
+{
+	int r = seal_vcpu(vcpu->fd);
+
+	if (r)
+		loop_post_why(vcpu->board->loop, VM_EVENT_FAILED, STATUS_HOST,
+			      "vcpu %u: sandbox: %s; run without: --sandbox off", vcpu->index,
+			      strerror(-r));
+}
+
 static void *vcpu_main(void *arg)
 {
 	struct vcpu_thread thread = *(struct vcpu_thread *)arg;
 	struct vcpu *vcpu = thread.vcpu;
 	struct lock *lock = vcpu->board->loop->lock;
-	bool go_on = true;
+	bool go_on;
 	int r;
 
 	free(arg);
 	current = vcpu->index;
+	go_on = gate_wait(&thread.set->gate);
+	if (go_on)
+		seal_own(vcpu);
 	while (go_on && !__atomic_load_n(&thread.set->stop, __ATOMIC_ACQUIRE)) {
 		r = ioctl(vcpu->fd, KVM_RUN, 0);
 		if (r < 0 && (errno == EINTR || errno == EAGAIN)) {
@@ -170,6 +184,7 @@ int vcpu_set_init(struct vcpu_set *set, struct board *board, unsigned n)
 	int r = 0;
 
 	memset(set, 0, sizeof(*set));
+	gate_init(&set->gate);
 	set->board = board;
 	set->vcpus = calloc(n, sizeof(*set->vcpus));
 	set->threads = calloc(n, sizeof(*set->threads));
@@ -198,12 +213,19 @@ int vcpu_set_run(struct vcpu_set *set)
 		r = arch_vcpu_boot(&set->vcpus[i]);
 	for (unsigned i = 0; !r && i < set->n; i++)
 		r = vcpu_start(set, i);
+	if (!r)
+		r = seal_process();
+	if (!r)
+		gate_open(&set->gate);
 	return r;
 }
 
 void vcpu_set_stop(struct vcpu_set *set)
 {
+	if (!set->board)
+		return;
 	__atomic_store_n(&set->stop, true, __ATOMIC_RELEASE);
+	gate_close(&set->gate);
 	if (set->running)
 		lock_stop(set->board->loop->lock);
 	for (unsigned i = 0; i < set->running; i++) {

@@ -16,6 +16,7 @@
 #include <base/log.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <host/seal.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ids.h>
 #include <poll.h>
@@ -258,6 +259,7 @@ static int start(struct file_server *s, const char *virtiofsd, int listening)
 		s->pid = 0;
 		return fail(STATUS_HOST, errno, "%s: fork: %s", s->name, strerror(errno));
 	}
+	seal_permit_kill(s->pid);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <host/explain.h>
 #include <host/kvm.h>
+#include <host/seal.h>
 #include <machine/machine.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -406,6 +407,7 @@ int run_guest(const struct run_options *options, const struct virtio_console_por
 	run.ports = ports;
 	run.n_ports = n;
 	run.account = account;
+	seal_prepare(options->sandbox, terminal_restore);
 	r = start(&run);
 	if (!r)
 		r = control_run(&run.control, run_all, &run);

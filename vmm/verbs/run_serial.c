@@ -8,6 +8,8 @@
 
 #include <base/error.h>
 #include <base/fd.h>
+#include <host/seal.h>
+#include <stdio.h>
 #include <string.h>
 
 void run_serial_init(struct run_serial *serial)
@@ -24,6 +26,16 @@ static void on_sent(void *ctx, uint8_t byte)
 		loop_post(serial->loop, VM_EVENT_PANIC, 0);
 }
 
+/* PATH and PATH.1 exchange their names (devices/rotate.h). */
+static void permit_renames(struct run_serial *serial, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(serial->folder, sizeof(serial->folder), "%.*s",
+		 slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	seal_permit_rename(serial->folder);
+}
+
 static int open_file(struct run_serial *serial, const struct run_options *options,
 		     struct serial_config *ret)
 {
@@ -32,6 +44,7 @@ static int open_file(struct run_serial *serial, const struct run_options *option
 
 	ret->out_name = path;
 	if (options->serial_max) {
+		permit_renames(serial, path);
 		r = rotate_open(&serial->rotate, path, options->serial_max);
 		ret->rotate = &serial->rotate;
 		ret->out_fd = serial->rotate.fd;

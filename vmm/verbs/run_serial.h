@@ -12,6 +12,7 @@
 
 struct run_serial {
 	struct rotate rotate;    /* --serial file:,max= */
+	char folder[4096];       /* where that is */
 	int fd;                  /* --serial file: */
 	struct loop *loop;       /* a panic is posted there */
 	struct panic_line panic; /* --panic-on-console */

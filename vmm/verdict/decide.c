@@ -46,6 +46,7 @@ static bool runner(const struct facts *f, struct decision *d)
 	case STATUS_HOST:
 	case STATUS_IMAGE:
 	case STATUS_OUTPUT:
+	case STATUS_SEALED:
 		return say(d, f->device ? VERDICT_DEVICE : VERDICT_RUNNER, "%s", f->vm_message);
 	case STATUS_DEVICE_LOST:
 		return say(d, VERDICT_DEVICE_LOST, "%s", f->vm_message);
