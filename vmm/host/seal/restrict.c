@@ -6,6 +6,7 @@
  */
 #include "restrict.h"
 
+#include <base/error.h>
 #include <base/fd.h>
 #include <dirent.h>
 #include <errno.h>
@@ -187,7 +188,10 @@ static int list(pid_t *tids, unsigned *ret_n)
 
 	*ret_n = 0;
 	if (!dir)
-		return -errno;
+		return fail(
+			STATUS_HOST, errno,
+			"sandbox: /proc/self/task: %s; mount /proc, or run without: --sandbox off",
+			strerror(errno));
 	while ((d = readdir(dir)) && *ret_n < THREADS_MAX) {
 		pid_t tid = (pid_t)strtol(d->d_name, NULL, 10);
 
