@@ -50,7 +50,8 @@ way_reboots() {
 	local marker='d=/sys/bus/pci/devices/0000:00:02.0; echo 1 >$d/enable
 read base rest <$d/resource; echo marker: $(devmem $((base + 0x3410)) 32); devmem $((base + 0x3410)) 32 0x155'
 	append=thru.then=reboot guest_start "$marker" --vfio $hot $api --on-reboot restart
-	timeout 200 grep -m 3 marker: <(tail -n +1 -f --pid=$guest "$tmp/out") >/dev/null
+	# Not -q, and not to /dev/null: grep ends at its first match then, whatever -m says.
+	timeout 200 grep -m 3 marker: <(tail -n +1 -f --pid=$guest "$tmp/out") >"$tmp/markers"
 	guest_end TERM
 	if [ "$(grep marker: "$tmp/out" | head -n 3 | tr -d '\r' | sort | uniq -c | tr -s ' ')" = " 3 marker: 0x00000000" ]; then
 		ok "$way: hot reset: at each reboot"
