@@ -60,7 +60,6 @@ struct run_options {
 	enum pci_cf8 pci_cf8;
 	bool kernel_unpack; /* --kernel-unpack auto */
 	enum seal_mode sandbox;
-	bool sandbox_said; /* by --sandbox */
 	bool panic_on_console;
 	bool explain;
 	bool stats;

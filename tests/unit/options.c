@@ -42,7 +42,7 @@ static void defaults(void)
 	CHECK_EQ(o.serial, SERIAL_STDIO);
 	CHECK(!o.restart);
 	CHECK(o.kernel_unpack);
-	CHECK_EQ(o.sandbox, SEAL_ON);
+	CHECK_EQ(o.sandbox, SEAL_OFF);
 }
 
 static void everything(void)
@@ -51,7 +51,7 @@ static void everything(void)
 		"--vfio|0000:00:02.0|--kernel=k=1|--initrd|i|--cmdline|a=b --c|--cpus=4|--mem|"
 		"3G|--vfio=01:00.1|--serial|file:/x/log|--on-reboot=restart|--kernel-unpack=off"));
 	CHECK(!o.kernel_unpack);
-	CHECK_EQ(o.sandbox, SEAL_OFF); /* of who starts guests again */
+	CHECK_EQ(o.sandbox, SEAL_OFF);
 	CHECK(!strcmp(o.kernel, "k=1"));
 	CHECK(!strcmp(o.initrd, "i"));
 	CHECK(!strcmp(o.cmdline, "a=b --c"));
@@ -583,7 +583,7 @@ static void test_verb(void)
 		"--kernel|k|--cpu-nested|--pmu|--vfio|0000:00:02.0|--vfio-api|group|--|a"));
 	CHECK(test.run.nested && test.run.pmu && test.run.vfio_api == VFIO_WAY_GROUP);
 	CHECK(test.run.kernel_unpack && test.run.pci_cf8 == PCI_CF8_AUTO);
-	CHECK_EQ(test.run.sandbox, SEAL_ON);
+	CHECK_EQ(test.run.sandbox, SEAL_OFF);
 	CHECK(!parse_test("--kernel|k|--sandbox|log|--|a"));
 	CHECK_EQ(test.run.sandbox, SEAL_LOG);
 	CHECK(!parse_test("--kernel|k|--sandbox|off|--|a"));

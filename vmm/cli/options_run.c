@@ -289,7 +289,6 @@ static int set_sandbox(void *to, const char *value)
 	for (unsigned i = 0; i < ARRAY_SIZE(modes); i++)
 		if (!strcmp(value, modes[i])) {
 			o->sandbox = (enum seal_mode)i;
-			o->sandbox_said = true;
 			return 0;
 		}
 	return options_refuse("--sandbox %s: not known; give on, off or log", value);
@@ -426,7 +425,7 @@ const struct option options_run[] = {
 	  "keep it for the next time: auto or off [auto]" },
 	{ "--sandbox", "MODE", false, set_sandbox,
 	  "what thru may not do any more once the guest runs:\n"
-	  "on, off, or log, which only tells [on]" },
+	  "on, off, or log, which only tells [off]" },
 	{ "--explain", NULL, false, set_explain,
 	  "tell every KVM, VFIO and iommufd call on standard\n"
 	  "error, with the reason for it and where it is documented" },
@@ -488,8 +487,6 @@ static int choose_sandbox(struct run_options *o)
 		return options_refuse(
 			"--sandbox: not with --on-reboot restart, which opens all again; leave "
 			"one of the two out");
-	if (!o->sandbox_said && !o->restart)
-		o->sandbox = SEAL_ON;
 	return 0;
 }
 

@@ -297,7 +297,7 @@ const struct option options_test[] = {
 	{ "--pci-cf8", "WHEN", false, set_pci_cf8, "PCI by ports: auto, on or off [auto]" },
 	{ "--kernel-unpack", "WHEN", false, set_kernel_unpack,
 	  "who unpacks a bzImage: auto or off [auto]" },
-	{ "--sandbox", "MODE", false, set_sandbox, "as for thru run: on, off or log [on]" },
+	{ "--sandbox", "MODE", false, set_sandbox, "as for thru run: on, off or log [off]" },
 	{ "--cmdline", "STRING", false, set_cmdline, "more for the kernel's command line" },
 	{ "--env", "NAME=VALUE", true, set_env, "for COMMAND" },
 	{ "--cwd", "DIR", false, set_cwd, "COMMAND's folder in the guest [where thru is]" },
