@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel's file is read by a process that may open nothing (machine/loader.h), so what the cache wants of files
+ * With --sandbox on the kernel's file is read by a process that may open nothing (machine/loader.h), so what the cache wants of files
  * is done before it and after it. The file's first bytes are looked at only to see whether it could be packed.
  *
  * Machine's thread.

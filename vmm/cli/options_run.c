@@ -481,7 +481,7 @@ static int check_tags(struct run_options *o)
 }
 
 /* A guest that is started again needs all that the sandbox takes away. */
-static int choose_sandbox(struct run_options *o)
+static int check_sandbox(struct run_options *o)
 {
 	if (o->sandbox && o->restart)
 		return options_refuse(
@@ -515,7 +515,7 @@ int options_parse_run(int argc, char **argv, struct run_options *ret)
 	if (!r)
 		r = check_tags(&o);
 	if (!r)
-		r = choose_sandbox(&o);
+		r = check_sandbox(&o);
 	if (!r)
 		*ret = o;
 	return r;

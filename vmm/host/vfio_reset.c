@@ -74,18 +74,21 @@ static bool is_vfios(struct bdf bdf)
 	static unsigned n_known;
 	struct host_function fn;
 	unsigned i = 0;
+	bool is = false;
 
 	while (i < n_known && memcmp(&known[i].bdf, &bdf, sizeof(bdf)))
 		i++;
 	if (seal_is_on())
 		return i < n_known && known[i].is;
+	if (sysfs_function(bdf, &fn))
+		error_clear();
+	else
+		is = fn.has_vfio_dev || strstr(fn.driver, "vfio");
 	if (i == n_known && n_known < ARRAY_SIZE(known))
 		known[n_known++].bdf = bdf;
 	if (i < n_known)
-		known[i].is = !sysfs_function(bdf, &fn) &&
-			      (fn.has_vfio_dev || strstr(fn.driver, "vfio"));
-	error_clear();
-	return i < n_known && known[i].is;
+		known[i].is = is;
+	return is;
 }
 
 /*

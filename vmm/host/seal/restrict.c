@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <host/seal.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <semaphore.h>
@@ -34,7 +35,7 @@ static struct {
 	sem_t done;
 } all;
 
-int restrict_landlock_abi(void)
+int seal_landlock_abi(void)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
@@ -72,7 +73,7 @@ static int allow_renames(int ruleset, const char *folder)
 
 int restrict_prepare(const char *folder, bool keep_signals, int *ret_ruleset)
 {
-	int abi = restrict_landlock_abi(), r = 0;
+	int abi = seal_landlock_abi(), r = 0;
 	struct landlock_ruleset_attr attr = { .handled_access_fs = file_rights(abi) };
 	size_t size = sizeof(attr.handled_access_fs);
 

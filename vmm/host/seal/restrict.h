@@ -8,9 +8,6 @@
 #include <base/types.h>
 #include <sys/types.h>
 
-/* From landlock's ABI 1 on; 0: the kernel has none, or it is off. */
-int restrict_landlock_abi(void);
-
 /* `folder`: NULL, or the one where files may be renamed. keep_signals: other processes may be signalled. -1: no landlock. */
 int restrict_prepare(const char *folder, bool keep_signals, int *ret_ruleset);
 

@@ -277,8 +277,3 @@ bool seal_has_seccomp(void)
 
 	return !syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
 }
-
-int seal_landlock_abi(void)
-{
-	return restrict_landlock_abi();
-}
